@@ -1,0 +1,1 @@
+"""The verdict, the evidence, and the pages that show them."""

@@ -1,0 +1,1 @@
+"""The reference deployment of the forge and the modules it runs."""

@@ -1,0 +1,116 @@
+"""The one way to run a program: argument lists, no shell, a deadline, output kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack.errors import EngineRoomError
+
+__all__ = ["Completed", "ProgramFailedError", "run", "tail"]
+
+_KEPT_LINES = 20
+
+
+class ProgramFailedError(EngineRoomError):
+    """A program could not be started, ended with an unexpected exit code, or outlived its deadline."""
+
+    def __init__(self, arguments: Sequence[str], *, code: int | None, output: str, fix: str = "") -> None:
+        """Keep the exit code (`None`: it did not start or did not end) and the last lines of output."""
+        state = "did not end in time" if code is None else f"ended with exit code {code}"
+        super().__init__(f"{arguments[0]} {state}", on=" ".join(arguments), got=tail(output), fix=fix)
+        self.code = code
+        self.output = output
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a finished program left: exit code and its two outputs."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def text(self) -> str:
+        """Standard output, decoded; undecodable bytes are replaced."""
+        return self.stdout.decode("utf-8", "replace")
+
+
+def tail(output: str, lines: int = _KEPT_LINES) -> str:
+    """The last `lines` lines of an output."""
+    return "\n".join(output.rstrip().splitlines()[-lines:])
+
+
+def run(
+    arguments: Sequence[str | Path],
+    *,
+    timeout: float,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    stdin: bytes | None = None,
+    ok: Sequence[int] = (0,),
+    user: str | None = None,
+) -> Completed:
+    """Run a program to its end.
+
+    Args:
+        arguments: program and arguments.
+        timeout: seconds until its whole process group is killed.
+        cwd: working folder.
+        env: variables added to this process's environment.
+        stdin: what it reads; `None` is an empty input.
+        ok: exit codes that are not errors.
+        user: run as this user (only root can).
+
+    Raises:
+        ProgramFailedError: it did not start, did not end in time, or its exit code is not in `ok`.
+    """
+    words = [str(word) for word in arguments]
+    try:
+        process = subprocess.Popen(
+            words,
+            cwd=cwd,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            user=user,
+            group=_group_of(user),
+            extra_groups=[] if user else None,
+        )
+    except OSError as error:
+        raise ProgramFailedError(words, code=None, output=str(error), fix="is it installed and on PATH?") from error
+    with process:
+        try:
+            out, err = process.communicate(stdin, timeout=timeout)
+        except BaseException as error:
+            _kill_group(process.pid)
+            out, err = process.communicate()
+            if isinstance(error, subprocess.TimeoutExpired):
+                text = (out + err).decode("utf-8", "replace")
+                raise ProgramFailedError(words, code=None, output=text, fix=f"the limit was {timeout} s") from error
+            raise
+    if process.returncode not in ok:
+        raise ProgramFailedError(words, code=process.returncode, output=(out + err).decode("utf-8", "replace"))
+    return Completed(process.returncode, out, err)
+
+
+def _group_of(user: str | None) -> int | None:
+    if user is None:
+        return None
+    import pwd  # noqa: PLC0415 - not on every platform, needed only here
+
+    return pwd.getpwnam(user).pw_gid
+
+
+def _kill_group(pid: int) -> None:
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return

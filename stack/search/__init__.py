@@ -1,0 +1,1 @@
+"""Git and forge records to documents to engine; query language; ranking."""

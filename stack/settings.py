@@ -1,0 +1,99 @@
+"""The one settings model: `engineroom.toml`, then the environment, then flags. No other module reads the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from stack.errors import UsageError
+
+__all__ = ["RuntimeName", "Settings", "load"]
+
+RuntimeName = Literal["local", "containers", "cluster", "external"]
+
+
+def _default_cache() -> Path:
+    # Servers that refuse root read their programs as another user, so root's own home will not do.
+    if os.geteuid() == 0:
+        return Path("/var/cache/engineroom")
+    return Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "engineroom"
+
+
+def _default_state() -> Path:
+    if os.geteuid() == 0:
+        return Path("/var/lib/engineroom")
+    return Path(os.environ.get("XDG_STATE_HOME", str(Path.home() / ".local" / "state"))) / "engineroom"
+
+
+class Settings(BaseSettings):
+    """What a user can choose. Names in the file are the field names, in the environment `ENGINEROOM_<NAME>`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="ENGINEROOM_",
+        toml_file="engineroom.toml",
+        extra="forbid",
+        populate_by_name=True,
+    )
+
+    runtime: RuntimeName = "local"
+    cache_dir: Path = Field(default_factory=_default_cache, description="Installed servers and downloads.")
+    state_dir: Path = Field(default_factory=_default_state, description="One folder per running stack.")
+    evidence_dir: Path = Field(default=Path("evidence"), description="What a run leaves behind.")
+    scope_file: Path = Field(default=Path("scope.toml"), description="What a run requires and what it waives.")
+    service_user: str = Field(default="nobody", description="Who runs servers that refuse root.")
+    slow: float = Field(default=1.0, gt=0, description="Every deadline is multiplied by this.")
+    engines: tuple[Literal["opensearch", "meilisearch"], ...] = Field(
+        default=("opensearch", "meilisearch"), description="Engines to start, where their program can be had."
+    )
+    objects: Literal["seaweedfs", "versitygw"] = Field(default="seaweedfs", description="Which S3 store to start.")
+    corpus: Literal["small", "full"] = Field(default="full", description="How much real code fills the forge.")
+    meilisearch_bin: Path | None = Field(
+        default=None, validation_alias=AliasChoices("MEILISEARCH_BIN", "ENGINEROOM_MEILISEARCH_BIN", "meilisearch_bin")
+    )
+    zoekt_bin: Path | None = Field(
+        default=None, validation_alias=AliasChoices("ZOEKT_BIN", "ENGINEROOM_ZOEKT_BIN", "zoekt_bin")
+    )
+    s3_endpoint: str | None = Field(
+        default=None, validation_alias=AliasChoices("S3_ENDPOINT", "ENGINEROOM_S3_ENDPOINT", "s3_endpoint")
+    )
+    s3_access_key: str | None = Field(
+        default=None, validation_alias=AliasChoices("S3_ACCESS_KEY", "ENGINEROOM_S3_ACCESS_KEY", "s3_access_key")
+    )
+    s3_secret_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("S3_SECRET_KEY", "ENGINEROOM_S3_SECRET_KEY", "s3_secret_key")
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags over the environment over the file."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+def load(**flags: object) -> Settings:
+    """Read the settings; flags that are `None` were not given.
+
+    Raises:
+        UsageError: an unknown key or a value of the wrong kind, named with its place.
+    """
+    given = {name: value for name, value in flags.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise UsageError(
+            "The settings are not valid",
+            on="engineroom.toml, ENGINEROOM_* or flags",
+            got=problems,
+            fix="correct the named keys; `engineroom --help` lists them",
+        ) from error

@@ -1,0 +1,1 @@
+"""Every server: version, licence, checksum, how it is obtained."""

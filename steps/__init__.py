@@ -1,0 +1,1 @@
+"""Step definitions: they call stack, they hold no logic."""
