@@ -1,0 +1,1 @@
+"""Search servers behind one interface: Meilisearch, OpenSearch (and Elasticsearch-compatible servers)."""

@@ -1,0 +1,79 @@
+"""What each index holds: the searchable fields in order of weight, the fields to filter by, the fields to count by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stack.search.engines.base import Index
+
+__all__ = ["SCHEMAS", "Schema"]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """One index.
+
+    Args:
+        searchable: fields that words are looked up in, the weightiest first.
+        keywords: exact-match fields: filter, facet, sort.
+        numbers: integer fields: filter by range, sort.
+        booleans: true/false fields: filter.
+        stored: fields that are kept but neither searched nor filtered.
+    """
+
+    searchable: tuple[str, ...]
+    keywords: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    booleans: tuple[str, ...] = ()
+    stored: tuple[str, ...] = ()
+
+
+_RECORD_KEYWORDS = ("file_id", "repository", "owner", "visibility", "author", "state", "labels", "kind")
+_RECORD_NUMBERS = ("repository_id", "number", "created", "updated", "stars")
+
+_WORK = Schema(
+    searchable=("title", "identifiers", "body", "comments"),
+    keywords=_RECORD_KEYWORDS,
+    numbers=_RECORD_NUMBERS,
+    booleans=("archived",),
+    stored=("url",),
+)
+
+SCHEMAS: dict[Index, Schema] = {
+    Index.CODE: Schema(
+        searchable=("symbol_names", "definitions", "basename", "path_parts", "identifiers", "content"),
+        keywords=(
+            "file_id",
+            "path",
+            "path_tokens",
+            "repository",
+            "owner",
+            "visibility",
+            "language",
+            "author",
+            "status",
+            "branch",
+            "blob",
+            "mode",
+        ),
+        numbers=("repository_id", "size", "part", "date", "stars", "first_line"),
+        booleans=("is_test", "is_vendored", "is_generated", "archived"),
+        stored=("symbols", "parts", "commit"),
+    ),
+    Index.ISSUES: _WORK,
+    Index.PULL_REQUESTS: _WORK,
+    Index.WIKI: _WORK,
+    Index.USERS: Schema(
+        searchable=("title", "identifiers", "body"), keywords=_RECORD_KEYWORDS, numbers=_RECORD_NUMBERS, stored=("url",)
+    ),
+    Index.ORGANIZATIONS: Schema(
+        searchable=("title", "identifiers", "body"), keywords=_RECORD_KEYWORDS, numbers=_RECORD_NUMBERS, stored=("url",)
+    ),
+    Index.REPOSITORIES: Schema(
+        searchable=("title", "identifiers", "body"),
+        keywords=(*_RECORD_KEYWORDS, "language"),
+        numbers=_RECORD_NUMBERS,
+        booleans=("archived", "fork"),
+        stored=("url",),
+    ),
+}
