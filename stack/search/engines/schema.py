@@ -28,7 +28,7 @@ class Schema:
     stored: tuple[str, ...] = ()
 
 
-_RECORD_KEYWORDS = ("file_id", "repository", "owner", "visibility", "author", "state", "labels", "kind")
+_RECORD_KEYWORDS = ("file_id", "repository", "owner", "visibility", "author", "state", "labels", "kind", "year")
 _RECORD_NUMBERS = ("repository_id", "number", "created", "updated", "stars")
 
 _WORK = Schema(
@@ -55,6 +55,7 @@ SCHEMAS: dict[Index, Schema] = {
             "branch",
             "blob",
             "mode",
+            "year",
         ),
         numbers=("repository_id", "size", "part", "date", "stars", "first_line"),
         booleans=("is_test", "is_vendored", "is_generated", "archived"),
