@@ -1,0 +1,102 @@
+"""Turns extracted documents into what the engines store: exactly the fields that `engines.schema` names, plus `id`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+from stack.search.engines.base import Document
+from stack.search.extract.document import CodeDocument, RepositoryFacts
+from stack.search.extract.symbol import Symbol
+
+__all__ = ["code", "path_tokens", "repository_patch", "symbol_line", "symbols", "weight", "year"]
+
+_MAX_DEPTH = 12  # aligned sub-paths grow with the square of the depth; deeper paths keep their last components
+
+
+def year(date: int) -> str:
+    """The UTC year of a time in seconds since 1970; `unknown` for 0."""
+    return str(time.gmtime(date).tm_year) if date else "unknown"
+
+
+def path_tokens(path: str) -> list[str]:
+    """What `path:` and `file:` can be answered with by equality alone, in lower case.
+
+    Every run of neighbouring components (`src`, `src/net`, `net/tcp.rs`), and the file's extension as `*.rs`.
+    """
+    parts = path.lower().split("/")[-_MAX_DEPTH:]
+    tokens = {"/".join(parts[i:j]) for i in range(len(parts)) for j in range(i + 1, len(parts) + 1)}
+    tokens.add(path.lower())
+    name = parts[-1]
+    tokens.update(f"*{name[i:]}" for i, letter in enumerate(name) if letter == "." and i)
+    return sorted(tokens)
+
+
+def symbol_line(symbol: Symbol) -> str:
+    """A symbol as one stored line: line number, kind, name, scope and the definition's own line, tabs between."""
+    fields = (str(symbol.line), symbol.kind, symbol.name, symbol.scope, symbol.text)
+    return "\t".join(field.replace("\t", " ").replace("\n", " ") for field in fields)
+
+
+def symbols(lines: Iterable[str]) -> list[Symbol]:
+    """The symbols back from their stored lines."""
+    found = []
+    for line in lines:
+        number, kind, name, scope, text = line.split("\t", 4)
+        found.append(Symbol(name=name, kind=kind, line=int(number), scope=scope, text=text))
+    return found
+
+
+def repository_patch(facts: RepositoryFacts) -> dict[str, str | int | bool]:
+    """The fields that every document of a repository repeats."""
+    return {
+        "repository": facts.full_name,
+        "owner": facts.owner,
+        "visibility": facts.visibility,
+        "stars": facts.stars,
+        "archived": facts.archived,
+    }
+
+
+def code(document: CodeDocument) -> Document:
+    """A part of a file as an engine stores it."""
+    return {
+        "id": document.id,
+        "file_id": document.file_id,
+        "repository_id": document.repository_id,
+        "repository": document.full_name,
+        "owner": document.owner,
+        "visibility": document.visibility,
+        "stars": document.stars,
+        "archived": document.archived,
+        "path": document.path,
+        "path_parts": list(document.path_parts),
+        "path_tokens": path_tokens(document.path),
+        "basename": document.basename,
+        "language": document.language or "",
+        "author": document.last_author,
+        "date": document.last_date,
+        "year": year(document.last_date),
+        "commit": document.last_commit,
+        "blob": document.blob,
+        "mode": document.mode,
+        "branch": document.branch,
+        "status": document.status.value,
+        "size": document.size,
+        "part": document.part,
+        "parts": document.parts,
+        "first_line": document.first_line,
+        "is_test": document.is_test,
+        "is_vendored": document.is_vendored,
+        "is_generated": document.is_generated,
+        "symbol_names": list(document.symbol_names),
+        "symbols": [symbol_line(symbol) for symbol in document.symbols],
+        "definitions": list(document.definitions),
+        "identifiers": list(document.identifiers),
+        "content": document.content,
+    }
+
+
+def weight(document: CodeDocument) -> int:
+    """About how many bytes a document takes on the wire."""
+    return 1500 + len(document.content) + 120 * len(document.symbols) + 12 * len(document.identifiers)

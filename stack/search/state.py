@@ -1,0 +1,259 @@
+"""What each engine is known to hold, kept in PostgreSQL: the other side of every comparison the indexer makes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
+from types import TracebackType
+from typing import Self
+
+import psycopg
+from psycopg.rows import class_row
+from psycopg.sql import SQL, Identifier
+
+from stack.errors import EngineRoomError
+
+__all__ = ["BusyError", "IndexedFile", "IndexedRepository", "State"]
+
+_FETCH = 2000
+_LOCK_CLASS = 0x454E52  # "ENR": keeps these advisory locks apart from anyone else's
+
+
+class BusyError(EngineRoomError):
+    """Another indexer is at work on the same repository and engine."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedRepository:
+    """One repository as an engine holds it; `complete` is false while some files are still to do."""
+
+    repository_id: int
+    head: str
+    branch: str
+    facts: str
+    visibility: str
+    settings: str
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedFile:
+    """One path as an engine holds it, in `parts` documents; `date` in seconds since 1970, `display` the path as text."""
+
+    path: bytes
+    display: str
+    file_id: str
+    mode: str
+    blob: str
+    status: str
+    parts: int
+    size: int
+    language: str | None
+    author: str
+    commit: str
+    date: int
+    is_test: bool
+    is_vendored: bool
+    is_generated: bool
+
+
+_FILE_COLUMNS = tuple(field.name for field in fields(IndexedFile))
+_REPOSITORY_COLUMNS = tuple(field.name for field in fields(IndexedRepository))
+
+
+def _columns(names: Sequence[str], table: str = "") -> SQL | object:
+    parts = [Identifier(table, name) if table else Identifier(name) for name in names]
+    return SQL(", ").join(parts)
+
+
+class State:
+    """The state of one engine. Not for use by several threads at once."""
+
+    def __init__(self, conninfo: str, engine: str) -> None:
+        """Connect; `engine` is the engine's name, `conninfo` a libpq connection string."""
+        self.engine = engine
+        self._conninfo = conninfo
+        self._db = psycopg.connect(conninfo, autocommit=True, application_name=f"engineroom-index-{engine}")
+
+    def __enter__(self) -> Self:
+        """Usable as a context manager."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the connection; locks held by it are released."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; locks held by it are released."""
+        self._db.close()
+
+    def generation(self) -> str | None:
+        """The generation of the indexes this state is about."""
+        row = self._db.execute("SELECT generation FROM search.engine WHERE engine = %s", (self.engine,)).fetchone()
+        return str(row[0]) if row else None
+
+    def adopt(self, generation: str) -> bool:
+        """Make this state about the given generation.
+
+        Returns:
+            True if what was known was about another one and has been forgotten.
+        """
+        known = self.generation()
+        if known == generation:
+            return False
+        with self._db.transaction():
+            self._db.execute("DELETE FROM search.engine WHERE engine = %s", (self.engine,))
+            self._db.execute("INSERT INTO search.engine VALUES (%s, %s)", (self.engine, generation))
+        return known is not None
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        """Hold the right to change what `name` stands for.
+
+        Raises:
+            BusyError: somebody else holds it.
+        """
+        key = f"{self.engine}:{name}"
+        row = self._db.execute("SELECT pg_try_advisory_lock(%s, hashtext(%s))", (_LOCK_CLASS, key)).fetchone()
+        if not row or not row[0]:
+            raise BusyError(
+                "Another indexer is at work here", on=key, fix="wait for it to end; its result is as good as this one's"
+            )
+        try:
+            yield
+        finally:
+            if not self._db.closed:
+                self._db.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (_LOCK_CLASS, key))
+
+    def repositories(self) -> dict[int, IndexedRepository]:
+        """Every repository the engine holds, by id."""
+        query = SQL("SELECT {} FROM search.repository WHERE engine = %s").format(_columns(_REPOSITORY_COLUMNS))
+        with self._db.cursor(row_factory=class_row(IndexedRepository)) as cursor:
+            return {row.repository_id: row for row in cursor.execute(query, (self.engine,))}
+
+    def save_repository(self, row: IndexedRepository) -> None:
+        """Insert or replace one repository's row."""
+        names = ("engine", *_REPOSITORY_COLUMNS)
+        changes = SQL(", ").join(
+            SQL("{0} = excluded.{0}").format(Identifier(name)) for name in (*_REPOSITORY_COLUMNS[1:], "indexed_at")
+        )
+        query = SQL(
+            "INSERT INTO search.repository ({}, indexed_at) VALUES ({}, now())"
+            " ON CONFLICT (engine, repository_id) DO UPDATE SET {}"
+        ).format(_columns(names), SQL(", ").join([SQL("%s")] * len(names)), changes)
+        self._db.execute(query, (self.engine, *astuple(row)))
+
+    def forget(self, repository_id: int) -> None:
+        """Forget a repository with its files and records."""
+        with self._db.transaction():
+            for table in ("record", "repository"):
+                self._db.execute(
+                    SQL("DELETE FROM search.{} WHERE engine = %s AND repository_id = %s").format(Identifier(table)),
+                    (self.engine, repository_id),
+                )
+            self._db.execute(
+                "DELETE FROM search.fingerprint WHERE engine = %s AND scope LIKE %s",
+                (self.engine, f"%:{repository_id}"),
+            )
+
+    def files(self, repository_id: int) -> Iterator[IndexedFile]:
+        """The files of a repository in the byte order of their paths, streamed over a connection of its own."""
+        query = SQL("SELECT {} FROM search.file WHERE engine = %s AND repository_id = %s ORDER BY path").format(
+            _columns(_FILE_COLUMNS)
+        )
+        with (
+            psycopg.connect(self._conninfo) as db,
+            db.cursor(name="indexed_files", row_factory=class_row(IndexedFile)) as cursor,
+        ):
+            cursor.itersize = _FETCH
+            yield from cursor.execute(query, (self.engine, repository_id))
+
+    def change_files(self, repository_id: int, put: Iterable[IndexedFile], delete: Sequence[bytes] = ()) -> None:
+        """Record in one transaction that the engine now holds `put` and no longer `delete` (paths)."""
+        with self._db.transaction(), self._db.cursor() as cursor:
+            rows = list(put)
+            gone = [*delete, *(row.path for row in rows)]
+            if gone:
+                cursor.execute(
+                    "DELETE FROM search.file WHERE engine = %s AND repository_id = %s AND path = ANY(%s)",
+                    (self.engine, repository_id, gone),
+                )
+            names = ("engine", "repository_id", *_FILE_COLUMNS)
+            with cursor.copy(SQL("COPY search.file ({}) FROM STDIN").format(_columns(names))) as copy:
+                for row in rows:
+                    copy.write_row((self.engine, repository_id, *astuple(row)))
+
+    def files_by_id(self, file_ids: Sequence[str]) -> dict[str, tuple[int, IndexedFile]]:
+        """The known files among these ids, with the id of their repository."""
+        query = SQL("SELECT repository_id, {} FROM search.file WHERE engine = %s AND file_id = ANY(%s)").format(
+            _columns(_FILE_COLUMNS)
+        )
+        found: dict[str, tuple[int, IndexedFile]] = {}
+        with self._db.cursor() as cursor:
+            for repository_id, *values in cursor.execute(query, (self.engine, list(file_ids))):
+                row = IndexedFile(*values)
+                found[row.file_id] = (int(repository_id), row)
+        return found
+
+    def file_ids_like(self, pattern: str, *, limit: int) -> list[str]:
+        """Ids of the files whose path, as text, matches a PostgreSQL regular expression without regard to case."""
+        query = (
+            "SELECT file_id FROM search.file WHERE engine = %s"
+            " AND display ~* %s ORDER BY file_id LIMIT %s"
+        )
+        return [str(row[0]) for row in self._db.execute(query, (self.engine, pattern, limit))]
+
+    def file_ids(self) -> Iterator[tuple[str, int]]:
+        """Every file id with its number of parts, streamed."""
+        with psycopg.connect(self._conninfo) as db, db.cursor(name="indexed_ids") as cursor:
+            cursor.itersize = _FETCH * 5
+            for file_id, parts in cursor.execute(
+                "SELECT file_id, parts FROM search.file WHERE engine = %s", (self.engine,)
+            ):
+                yield str(file_id), int(parts)
+
+    def counts(self) -> dict[str, int]:
+        """Files by status."""
+        rows = self._db.execute(
+            "SELECT status, count(*) FROM search.file WHERE engine = %s GROUP BY status ORDER BY status", (self.engine,)
+        )
+        return {str(status): int(count) for status, count in rows}
+
+    def records(self, collection: str, repository_id: int | None) -> dict[str, str]:
+        """Digests of the records of one repository (or of none) in one collection, by id."""
+        rows = self._db.execute(
+            "SELECT id, digest FROM search.record"
+            " WHERE engine = %s AND collection = %s AND repository_id IS NOT DISTINCT FROM %s",
+            (self.engine, collection, repository_id),
+        )
+        return {str(key): str(digest) for key, digest in rows}
+
+    def change_records(
+        self, collection: str, repository_id: int | None, put: Mapping[str, str], delete: Sequence[str]
+    ) -> None:
+        """Record in one transaction that the engine now holds these records and no longer those."""
+        with self._db.transaction(), self._db.cursor() as cursor:
+            cursor.execute(
+                "DELETE FROM search.record WHERE engine = %s AND collection = %s AND id = ANY(%s)",
+                (self.engine, collection, [*put, *delete]),
+            )
+            cursor.executemany(
+                "INSERT INTO search.record VALUES (%s, %s, %s, %s, %s)",
+                [(self.engine, collection, key, repository_id, digest) for key, digest in put.items()],
+            )
+
+    def fingerprints(self) -> dict[str, str]:
+        """Every fingerprint of what was last compared, by scope."""
+        rows = self._db.execute("SELECT scope, value FROM search.fingerprint WHERE engine = %s", (self.engine,))
+        return {str(scope): str(value) for scope, value in rows}
+
+    def save_fingerprint(self, scope: str, value: str) -> None:
+        """Remember that a scope was indexed in the state this fingerprint stands for."""
+        self._db.execute(
+            "INSERT INTO search.fingerprint VALUES (%s, %s, %s)"
+            " ON CONFLICT (engine, scope) DO UPDATE SET value = excluded.value",
+            (self.engine, scope, value),
+        )
