@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from stack.errors import EngineRoomError
 
-__all__ = ["Completed", "ProgramFailedError", "run", "tail"]
+__all__ = ["Completed", "ProgramFailedError", "environment", "run", "tail"]
 
 _KEPT_LINES = 20
+_STOP_POLL = 0.1  # seconds between two looks at the stop event
 
 
 class ProgramFailedError(EngineRoomError):
@@ -46,15 +49,23 @@ def tail(output: str, lines: int = _KEPT_LINES) -> str:
     return "\n".join(output.rstrip().splitlines()[-lines:])
 
 
+def environment(added: Mapping[str, str] | None = None, *, drop: Sequence[str] = ()) -> dict[str, str]:
+    """A child's variables: this process's own, less those that start with one of `drop`, and `added`."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(tuple(drop))}
+    return {**inherited, **(added or {})}
+
+
 def run(
     arguments: Sequence[str | Path],
     *,
     timeout: float,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
+    drop: Sequence[str] = (),
     stdin: bytes | None = None,
     ok: Sequence[int] = (0,),
     user: str | None = None,
+    stop: threading.Event | None = None,
 ) -> Completed:
     """Run a program to its end.
 
@@ -63,19 +74,21 @@ def run(
         timeout: seconds until its whole process group is killed.
         cwd: working folder.
         env: variables added to this process's environment.
+        drop: prefixes of variable names that are not inherited.
         stdin: what it reads; `None` is an empty input.
         ok: exit codes that are not errors.
         user: run as this user (only root can).
+        stop: once set (by another thread, as on Ctrl-C), the process group is killed.
 
     Raises:
-        ProgramFailedError: it did not start, did not end in time, or its exit code is not in `ok`.
+        ProgramFailedError: it did not start, did not end in time, was stopped, or its exit code is not in `ok`.
     """
     words = [str(word) for word in arguments]
     try:
         process = subprocess.Popen(
             words,
             cwd=cwd,
-            env={**os.environ, **(env or {})},
+            env=environment(env, drop=drop),
             stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -88,17 +101,32 @@ def run(
         raise ProgramFailedError(words, code=None, output=str(error), fix="is it installed and on PATH?") from error
     with process:
         try:
-            out, err = process.communicate(stdin, timeout=timeout)
+            out, err = _communicate(process, stdin, timeout, stop)
         except BaseException as error:
             _kill_group(process.pid)
             out, err = process.communicate()
             if isinstance(error, subprocess.TimeoutExpired):
                 text = (out + err).decode("utf-8", "replace")
-                raise ProgramFailedError(words, code=None, output=text, fix=f"the limit was {timeout} s") from error
+                fix = "it was stopped" if stop is not None and stop.is_set() else f"the limit was {timeout} s"
+                raise ProgramFailedError(words, code=None, output=text, fix=fix) from error
             raise
     if process.returncode not in ok:
         raise ProgramFailedError(words, code=process.returncode, output=(out + err).decode("utf-8", "replace"))
     return Completed(process.returncode, out, err)
+
+
+def _communicate(
+    process: subprocess.Popen[bytes], stdin: bytes | None, timeout: float, stop: threading.Event | None
+) -> tuple[bytes, bytes]:
+    if stop is None:
+        return process.communicate(stdin, timeout=timeout)
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return process.communicate(stdin, timeout=_STOP_POLL)
+        except subprocess.TimeoutExpired:
+            if stop.is_set() or time.monotonic() > deadline:
+                raise
 
 
 def _group_of(user: str | None) -> int | None:
