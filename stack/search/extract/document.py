@@ -8,7 +8,16 @@ from dataclasses import dataclass, field
 from stack.search.extract.status import FileStatus
 from stack.search.extract.symbol import Symbol
 
-__all__ = ["CodeDocument", "FileFacts", "FileStatus", "LastTouch", "RepositoryFacts", "display_path", "file_id", "part_id"]
+__all__ = [
+    "CodeDocument",
+    "FileFacts",
+    "FileStatus",
+    "LastTouch",
+    "RepositoryFacts",
+    "display_path",
+    "file_id",
+    "part_id",
+]
 
 _FILE_DIGITS = 48  # 192 bits: no collision among any number of files a forge can hold
 _PART_DIGITS = 6
@@ -26,7 +35,6 @@ class RepositoryFacts:
         stars: tie-breaker in ranking.
         archived: read-only repository.
         fork: made as a copy of another one.
-        visibility_tokens: who may read it, as the permission filter spells it; empty where the filter goes by ids.
     """
 
     id: int
@@ -36,7 +44,6 @@ class RepositoryFacts:
     stars: int = 0
     archived: bool = False
     fork: bool = False
-    visibility_tokens: tuple[str, ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -46,7 +53,7 @@ class RepositoryFacts:
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """One entry of the indexed tree: raw path bytes, git mode (`100644`, `120000`, `160000`), object id, bytes if known."""
+    """One entry of the indexed tree: raw path, git mode (`100644`, `120000`, `160000`), object id, bytes if known."""
 
     path: bytes
     mode: str
@@ -99,7 +106,6 @@ class CodeDocument:
         owner: owner's name.
         full_name: `owner/name`.
         visibility: `public` or `private`.
-        visibility_tokens: who may read it.
         stars: of the repository.
         archived: of the repository.
         fork: of the repository.
@@ -137,7 +143,6 @@ class CodeDocument:
     owner: str = ""
     full_name: str = ""
     visibility: str = "private"
-    visibility_tokens: tuple[str, ...] = ()
     stars: int = 0
     archived: bool = False
     fork: bool = False

@@ -57,7 +57,7 @@ def positions(text: str) -> int:
 
 
 def cut(text: str, *, max_chars: int = MAX_PART_CHARS, max_positions: int = MAX_PART_POSITIONS) -> list[Part]:
-    """Cut at line boundaries; only a line longer than 8 KiB is cut inside, and then the parts overlap by 256 characters.
+    """Cut at line boundaries; only a line over 8 KiB is cut inside, and then the parts overlap by 256 characters.
 
     The overlap lets a phrase or a word of up to 256 characters that lies across the cut be found in the second part.
     Leaving out each part's overlap, the parts concatenate to exactly the text.

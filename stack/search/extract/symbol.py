@@ -11,13 +11,13 @@ __all__ = ["Symbol", "SymbolSource", "SymbolStatus", "Symbols"]
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """One definition.
+    r"""One definition.
 
     Args:
         name: as written in the source, without its scope (`Bar`, not `Foo::Bar`).
         kind: normalised: function, method, class, struct, enum, interface, trait, type, field, constant, variable,
             macro, module, package, enumerator, property, constructor, label, target, selector, implementation, ...
-        line: 1-based line of the whole file (lines end at `\\n` only).
+        line: 1-based line of the whole file (lines end at `\n` only).
         scope: name of the enclosing definition, `""` at the top.
         text: the definition's line, stripped, at most 200 characters.
     """
