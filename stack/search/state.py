@@ -39,7 +39,10 @@ class IndexedRepository:
 
 @dataclass(frozen=True, slots=True)
 class IndexedFile:
-    """One path as an engine holds it, in `parts` documents; `date` in seconds since 1970, `display` the path as text."""
+    """One path as an engine holds it, in `parts` documents.
+
+    `display` is the path as text; `date` (the author's) and `committed` are in seconds since 1970.
+    """
 
     path: bytes
     display: str
@@ -53,6 +56,7 @@ class IndexedFile:
     author: str
     commit: str
     date: int
+    committed: int
     is_test: bool
     is_vendored: bool
     is_generated: bool
@@ -155,8 +159,7 @@ class State:
                     (self.engine, repository_id),
                 )
             self._db.execute(
-                "DELETE FROM search.fingerprint WHERE engine = %s AND scope LIKE %s",
-                (self.engine, f"%:{repository_id}"),
+                "DELETE FROM search.held WHERE engine = %s AND scope LIKE %s", (self.engine, f"%:{repository_id}")
             )
 
     def files(self, repository_id: int) -> Iterator[IndexedFile]:
@@ -200,10 +203,7 @@ class State:
 
     def file_ids_like(self, pattern: str, *, limit: int) -> list[str]:
         """Ids of the files whose path, as text, matches a PostgreSQL regular expression without regard to case."""
-        query = (
-            "SELECT file_id FROM search.file WHERE engine = %s"
-            " AND display ~* %s ORDER BY file_id LIMIT %s"
-        )
+        query = "SELECT file_id FROM search.file WHERE engine = %s AND display ~* %s ORDER BY file_id LIMIT %s"
         return [str(row[0]) for row in self._db.execute(query, (self.engine, pattern, limit))]
 
     def file_ids(self) -> Iterator[tuple[str, int]]:
@@ -245,15 +245,37 @@ class State:
                 [(self.engine, collection, key, repository_id, digest) for key, digest in put.items()],
             )
 
-    def fingerprints(self) -> dict[str, str]:
-        """Every fingerprint of what was last compared, by scope."""
-        rows = self._db.execute("SELECT scope, value FROM search.fingerprint WHERE engine = %s", (self.engine,))
-        return {str(scope): str(value) for scope, value in rows}
+    def raise_scopes(self, scopes: Iterable[str]) -> None:
+        """Say that something in these scopes changed; every engine has to look again."""
+        for scope in sorted(set(scopes)):
+            self._db.execute(
+                "INSERT INTO search.scope VALUES (%s, 1)"
+                " ON CONFLICT (scope) DO UPDATE SET version = search.scope.version + 1",
+                (scope,),
+            )
 
-    def save_fingerprint(self, scope: str, value: str) -> None:
-        """Remember that a scope was indexed in the state this fingerprint stands for."""
+    def scopes(self) -> dict[str, int]:
+        """The version of every scope that ever changed."""
+        return {str(scope): int(version) for scope, version in self._db.execute("SELECT * FROM search.scope")}
+
+    def held(self) -> dict[str, int]:
+        """The version of each scope that the engine holds."""
+        rows = self._db.execute("SELECT scope, version FROM search.held WHERE engine = %s", (self.engine,))
+        return {str(scope): int(version) for scope, version in rows}
+
+    def hold(self, scope: str, version: int) -> None:
+        """Record that the engine holds this version of a scope."""
         self._db.execute(
-            "INSERT INTO search.fingerprint VALUES (%s, %s, %s)"
-            " ON CONFLICT (engine, scope) DO UPDATE SET value = excluded.value",
-            (self.engine, scope, value),
+            "INSERT INTO search.held VALUES (%s, %s, %s)"
+            " ON CONFLICT (engine, scope) DO UPDATE SET version = excluded.version",
+            (self.engine, scope, version),
         )
+
+    def behind(self, prefix: str) -> frozenset[int]:
+        """The numbers N of scopes `prefix:N` whose newest version the engine does not hold."""
+        rows = self._db.execute(
+            "SELECT s.scope FROM search.scope s LEFT JOIN search.held h ON h.scope = s.scope AND h.engine = %s"
+            " WHERE s.scope LIKE %s AND s.version <> coalesce(h.version, 0)",
+            (self.engine, f"{prefix}:%"),
+        )
+        return frozenset(int(str(scope).rpartition(":")[2]) for (scope,) in rows)

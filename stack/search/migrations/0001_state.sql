@@ -34,7 +34,8 @@ CREATE TABLE search.file (
     language       text,
     author         text    NOT NULL,
     commit         text    NOT NULL,
-    date           bigint  NOT NULL,
+    date           bigint  NOT NULL,           -- author's date of the last change
+    committed      bigint  NOT NULL,           -- committer's date of the same commit, decides which change is last
     is_test        boolean NOT NULL,
     is_vendored    boolean NOT NULL,
     is_generated   boolean NOT NULL,
@@ -54,9 +55,16 @@ CREATE TABLE search.record (
 );
 CREATE INDEX record_by_repository ON search.record (engine, repository_id);
 
-CREATE TABLE search.fingerprint (
+-- Things that change without a tree: an event raises the version of its scope (`work:42`, `users`, `closed:42`),
+-- and an engine is up to date with a scope when it holds that version.
+CREATE TABLE search.scope (
+    scope       text PRIMARY KEY,
+    version     bigint NOT NULL
+);
+
+CREATE TABLE search.held (
     engine      text NOT NULL REFERENCES search.engine ON DELETE CASCADE,
-    scope       text NOT NULL,                -- what was compared, e.g. 'work:42'
-    value       text NOT NULL,
+    scope       text NOT NULL,
+    version     bigint NOT NULL,
     PRIMARY KEY (engine, scope)
 );
