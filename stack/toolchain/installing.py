@@ -1,0 +1,269 @@
+"""Installs what is missing: in parallel, each tool whole or not at all, and never more than was asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import UTC, datetime
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from stack.errors import EngineRoomError
+from stack.process import ProgramFailedError, run
+from stack.settings import RuntimeName, Settings
+from stack.toolchain.cache import Cache, make_readable, size_of
+from stack.toolchain.errors import ToolchainError
+from stack.toolchain.installed import RECEIPT, Installed, Receipt
+from stack.toolchain.manifest import Entry
+from stack.toolchain.progress import Progress, SilentProgress
+from stack.toolchain.report import Absent, Failure, SetupReport
+from stack.toolchain.sources import Job, install
+from stack.toolchain.toolchain import Toolchain
+
+__all__ = ["chosen", "run_setup", "setup"]
+
+_WORKERS = 4
+_PROOF_LIMIT = 60.0  # seconds
+_TRAVERSABLE = 0o001
+
+
+def setup(
+    settings: Settings,
+    names: Iterable[str] | None = None,
+    runtime: RuntimeName | None = None,
+    *,
+    progress: Progress | None = None,
+) -> SetupReport:
+    """Install what the runtime needs and is not there yet.
+
+    Args:
+        settings: cache folder, given paths, which engines and which object store.
+        names: tools to install instead of those the runtime needs; what they need comes along.
+        runtime: what the tools are for; that of the settings by default.
+        progress: told each step.
+
+    Raises:
+        UsageError: the toolchain file is not valid, or a name is not in it.
+    """
+    return Toolchain(settings).setup(names, progress=progress, runtime=runtime)
+
+
+def chosen(toolchain: Toolchain, runtime: RuntimeName) -> list[Entry]:
+    """The entries that a setup for this runtime installs when it is told no names."""
+    settings = toolchain.settings
+
+    def wanted(entry: Entry) -> bool:
+        if runtime not in entry.runtimes:
+            return False
+        if entry.role == "objects":
+            return entry.name == settings.objects
+        if entry.role == "engine" and entry.name not in settings.engines:
+            return False
+        return entry.default
+
+    return [entry for entry in toolchain.entries() if wanted(entry)]
+
+
+def run_setup(
+    toolchain: Toolchain, names: Iterable[str] | None, *, progress: Progress | None, runtime: RuntimeName
+) -> SetupReport:
+    """See `setup`; for a toolchain that is already read."""
+    entries = chosen(toolchain, runtime) if names is None else [toolchain.manifest.entry(name) for name in names]
+    report = SetupReport()
+    missing = _missing(toolchain, entries, report)
+    if names is None:
+        report.absent = _absent(toolchain, runtime, entries)
+    if missing:
+        with progress or SilentProgress() as shown:
+            _Run(toolchain, missing, report, shown).go()
+    report.notes += _notes(toolchain.cache, toolchain.settings)
+    return report
+
+
+def _absent(toolchain: Toolchain, runtime: RuntimeName, entries: list[Entry]) -> list[Absent]:
+    absent = []
+    for entry in toolchain.entries():
+        if entry in entries or not entry.optional or runtime not in entry.runtimes:
+            continue
+        try:
+            there = toolchain.find(entry.name) is not None
+        except EngineRoomError as error:
+            absent.append(Absent(entry.name, entry.costs, str(error)))
+            continue
+        if not there:
+            absent.append(Absent(entry.name, entry.costs, toolchain.hint(entry)))
+    return absent
+
+
+def _missing(toolchain: Toolchain, entries: list[Entry], report: SetupReport) -> dict[str, Entry]:
+    # What an installed tool was built with is not needed any more; what it runs on is.
+    missing: dict[str, Entry] = {}
+    seen: set[str] = set()
+    queue = list(entries)
+    while queue:
+        entry = queue.pop(0)
+        if entry.name in seen:
+            continue
+        seen.add(entry.name)
+        needs = entry.needs
+        try:
+            found = toolchain.find(entry.name)
+        except EngineRoomError as error:
+            report.failed.append(Failure(entry.name, str(error), entry.costs, entry.optional))
+            continue
+        if found is not None:
+            report.already.append(found)
+        else:
+            missing[entry.name] = entry
+            needs += entry.build_needs
+        queue += [toolchain.manifest.entry(need) for need in needs]
+    return missing
+
+
+class _Run:
+    """One setup under way."""
+
+    def __init__(
+        self, toolchain: Toolchain, missing: dict[str, Entry], report: SetupReport, progress: Progress
+    ) -> None:
+        self._toolchain = toolchain
+        self._missing = missing
+        self._report = report
+        self._progress = progress
+        self._stop = threading.Event()
+
+    def go(self) -> None:
+        graph = TopologicalSorter(
+            {
+                name: [need for need in (*entry.needs, *entry.build_needs) if need in self._missing]
+                for name, entry in self._missing.items()
+            }
+        )
+        graph.prepare()
+        under_way: dict[Future[Installed], str] = {}
+        with ThreadPoolExecutor(_WORKERS, thread_name_prefix="setup") as pool:
+            try:
+                while graph.is_active():
+                    for name in graph.get_ready():
+                        self._progress.begin(name)
+                        under_way[pool.submit(self._obtain, self._missing[name])] = name
+                    finished, _ = wait(under_way, return_when=FIRST_COMPLETED)
+                    for future in finished:
+                        name = under_way.pop(future)
+                        self._record(name, future)
+                        graph.done(name)
+            except BaseException:
+                self._stop.set()  # Ctrl-C: the programs that the workers run end now, not when they are done
+                raise
+
+    def _record(self, name: str, future: Future[Installed]) -> None:
+        entry = self._missing[name]
+        try:
+            found = future.result()
+        except EngineRoomError as error:
+            self._report.failed.append(Failure(name, str(error), entry.costs, entry.optional))
+            self._progress.end(name, str(error), good=False)
+        except OSError as error:
+            reason = str(ToolchainError(f"{name} could not be laid in the cache", got=str(error)))
+            self._report.failed.append(Failure(name, reason, entry.costs, entry.optional))
+            self._progress.end(name, reason, good=False)
+        else:
+            self._report.installed.append(found)
+            self._progress.end(name, f"{found.version} in {found.root}", good=True)
+
+    def _obtain(self, entry: Entry) -> Installed:
+        cache = self._toolchain.cache
+        with cache.errors(), cache.exclusive(entry.name, stop=self._stop):
+            cache.clean(entry.name)
+            there = self._toolchain.find(entry.name)
+            if there is not None:  # another setup was faster
+                return there
+            cache.require_space(entry.disk)
+            folder = self._toolchain.folder(entry)
+            with cache.laying(entry.name, folder.name) as temporary:
+                self._lay(entry, temporary)
+        found = self._toolchain.find(entry.name)
+        if found is None:
+            raise ToolchainError(f"{entry.name} was laid but cannot be found", on=str(folder))
+        return found
+
+    def _env_of_needs(self, entry: Entry) -> dict[str, str]:
+        env: dict[str, str] = {}
+        for need in entry.needs:
+            env |= self._toolchain.require(need).env
+        return env
+
+    def _lay(self, entry: Entry, temporary: Path) -> None:
+        toolchain = self._toolchain
+        root = temporary / "root"
+        root.mkdir()
+        job = Job(
+            entry=entry,
+            folder=toolchain.manifest.folder,
+            root=root,
+            downloads=toolchain.cache.make("downloads", entry.name),
+            checksums=toolchain.checksums(entry),
+            say=lambda text: self._progress.say(entry.name, text),
+            stop=self._stop,
+            tool=toolchain.require,
+        )
+        laid = install(job)
+        make_readable(root)
+        receipt = Receipt(
+            name=entry.name,
+            version=laid.version,
+            installed=datetime.now(UTC),
+            programs=_programs(entry, root),
+            env={**laid.env, **entry.env},
+            checksum=laid.checksum,
+            artefacts=laid.artefacts,
+            size=size_of(root),
+        )
+        _prove(entry, receipt, temporary, self._env_of_needs(entry))
+        (temporary / RECEIPT).write_text(receipt.model_dump_json(indent=1) + "\n", "utf-8")
+        (temporary / RECEIPT).chmod(0o644)
+
+
+def _programs(entry: Entry, root: Path) -> dict[str, str]:
+    programs: dict[str, str] = {}
+    for pattern in entry.programs:
+        found = [path for path in sorted(root.glob(pattern)) if path.is_file() and path.stat().st_mode & 0o111]
+        if not found:
+            raise ToolchainError(f"{entry.name} has no program at {pattern}", on=str(root))
+        programs |= {path.name: path.relative_to(root).as_posix() for path in found}
+    return programs | {alias: programs[name] for alias, name in entry.aliases.items()}
+
+
+def _prove(entry: Entry, receipt: Receipt, folder: Path, env: dict[str, str]) -> None:
+    if entry.proof is None:
+        return
+    tool = receipt.to_installed(folder)
+    if tool is None:
+        raise ToolchainError(f"{entry.name} was laid without its programs", on=str(folder))
+    fix = "this machine may lack a library it needs, or be too old for it"
+    try:
+        done = run(
+            [tool.program(entry.proof.program), *entry.proof.arguments], timeout=_PROOF_LIMIT, env=env | tool.env
+        )
+    except ProgramFailedError as error:
+        raise ToolchainError(f"{entry.name} does not run here", on=error.on, got=error.got, fix=fix) from error
+    output = (done.stdout + done.stderr).decode("utf-8", "replace")
+    if entry.proof.contains not in output:
+        got = f"{output.strip()[:200]!r}, without {entry.proof.contains!r}"
+        raise ToolchainError(f"{entry.name} is not what it should be", on=entry.proof.program, got=got)
+
+
+def _notes(cache: Cache, settings: Settings) -> list[str]:
+    closed = [folder for folder in (cache.folder, *cache.folder.parents) if not _is_open(folder)]
+    if not closed:
+        return []
+    note = (
+        f"{closed[-1]} cannot be entered by other users, so servers that refuse root cannot be run as "
+        f"{settings.service_user} from there; set ENGINEROOM_CACHE_DIR to another folder if you run as root"
+    )
+    return [note]
+
+
+def _is_open(folder: Path) -> bool:
+    return not folder.exists() or bool(folder.stat().st_mode & _TRAVERSABLE)
