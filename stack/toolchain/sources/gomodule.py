@@ -24,16 +24,7 @@ def install(job: Job, source: GoSource) -> Laid:
     target = job.root / "bin" / source.program
     job.say(f"building {source.package} {job.entry.version} (minutes, the first time)")
     # Flags on the command line win over the user's GOFLAGS, so the lock cannot be switched off by accident.
-    build: list[str | Path] = [
-        "build",
-        "-C",
-        module,
-        "-mod=readonly",
-        "-buildvcs=false",
-        "-trimpath",
-        "-ldflags",
-        "-s -w",
-    ]
+    flags = ["-mod=readonly", "-buildvcs=false", "-trimpath", "-ldflags", "-s -w"]
     try:
         job.run(
             [job.tool("go").program("go"), "build", "-C", module, *flags, "-o", target, source.package],
