@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from stack.forge.errors import ForgeError, RepositoryMissingError
 from stack.forge.git import Blob, GitAccess, Head, Touch, TreeEntry
 from stack.forge.model import Repository
-from stack.search.diff import REFUSED, Change, Step, compare
-from stack.search.extract.build import EXTRACTION, build
+from stack.search.diff import Change, Step, compare
+from stack.search.extract.build import build
 from stack.search.extract.document import FileFacts, FileStatus, LastTouch, RepositoryFacts, display_path
 from stack.search.extract.symbol import SymbolSource
 from stack.search.mapping import year
 from stack.search.pipeline import Pipeline
-from stack.search.state import IndexedFile, IndexedRepository, State
+from stack.search.state import REFUSED, IndexedFile, IndexedRepository, State
 
 __all__ = [
     "CodeIndexer",
@@ -26,6 +26,9 @@ __all__ = [
     "repository_facts",
     "settings_digest",
 ]
+
+_EXTRACTION = 1
+"""Raised whenever the same blob gives other documents than before, so that everything is made anew."""
 
 _WINDOW_FILES = 256
 _WINDOW_BYTES = 8 * 1024 * 1024
@@ -72,7 +75,7 @@ def facts_digest(facts: RepositoryFacts) -> str:
 
 def settings_digest(limit: int) -> str:
     """Changes when the same blob would give other documents."""
-    return hashlib.sha256(f"{EXTRACTION}:{limit}".encode()).hexdigest()[:16]
+    return hashlib.sha256(f"{_EXTRACTION}:{limit}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,15 +257,17 @@ class _Job:
                 self._put_one(entry, blob, change.row, self._last(change.row, touches.get(entry.path)))
 
     def _put_one(self, entry: TreeEntry, blob: Blob | None, known: IndexedFile | None, last: _Last) -> None:
-        built = build(
+        documents = build(
             self.facts,
-            FileFacts(entry.path, entry.mode, entry.oid, entry.size),
-            blob,
+            FileFacts(entry.path, entry.mode, entry.oid, entry.size if blob is None else blob.size),
+            blob.data if blob else None,
             branch=branch_of(self.head),
             touch=LastTouch(last.author, last.commit, last.date),
             symbols=self.to.symbols,
+            problem=_problem_of(blob),
+            max_bytes=self.to.limit,
         )
-        first = built.documents[0]
+        first = documents[0]
         row = IndexedFile(
             path=entry.path,
             display=first.path,
@@ -270,7 +275,7 @@ class _Job:
             mode=entry.mode,
             blob=entry.oid,
             status=first.status.value,
-            parts=len(built.documents),
+            parts=len(documents),
             size=first.size,
             language=first.language,
             author=last.author,
@@ -282,8 +287,8 @@ class _Job:
             is_generated=first.is_generated,
         )
         if first.status.is_problem:
-            self._problem(entry.path, first.status, built.detail)
-        self.to.pipeline.put(self.facts.id, built.documents, row, old_parts=known.parts if known else 0)
+            self._problem(entry.path, first.status, (blob.corrupt if blob else None) or "")
+        self.to.pipeline.put(self.facts.id, documents, row, old_parts=known.parts if known else 0)
         self.outcome.files += 1
         self.to.advance(1, first.size)
 
@@ -332,6 +337,16 @@ class _Window:
         """What was collected; the window is empty afterwards."""
         changes, self._changes, self._bytes = self._changes, [], 0
         return changes
+
+
+def _problem_of(blob: Blob | None) -> FileStatus | None:
+    if blob is None:
+        return None
+    if blob.missing:
+        return FileStatus.MISSING_OBJECT
+    if blob.corrupt is not None:
+        return FileStatus.CORRUPT_OBJECT
+    return FileStatus.TOO_LARGE if blob.data is None else None
 
 
 def branch_of(head: Head) -> str:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeVar
 
+from stack.forge.errors import GitError
 from stack.forge.git import TreeEntry
-from stack.search.state import IndexedFile
+from stack.search.state import REFUSED, IndexedFile
 
-__all__ = ["REFUSED", "Change", "Step", "compare"]
+__all__ = ["Change", "Step", "compare"]
 
 
 class Step(Enum):
@@ -52,7 +53,7 @@ def compare(wanted: Iterable[TreeEntry], known: Iterable[IndexedFile], *, redo: 
         redo: treat what is the same as modified (after a change of how documents are made).
 
     Raises:
-        ValueError: a stream is out of order, which would make files look removed.
+        GitError: a stream is out of order or names a path twice, which would make files look removed.
     """
     left, right = _ordered(wanted), _ordered(known)
     entry, row = next(left, None), next(right, None)
@@ -69,10 +70,6 @@ def compare(wanted: Iterable[TreeEntry], known: Iterable[IndexedFile], *, redo: 
             entry, row = next(left, None), next(right, None)
 
 
-REFUSED = "refused"
-"""Status of a file whose documents the engine would not take: tried again on every run."""
-
-
 _T = TypeVar("_T", TreeEntry, IndexedFile)
 
 
@@ -80,6 +77,10 @@ def _ordered(items: Iterable[_T]) -> Iterator[_T]:
     last: bytes | None = None
     for item in items:
         if last is not None and item.path <= last:
-            raise ValueError(f"paths out of order: {item.path!r} after {last!r}")
+            raise GitError(
+                "The tree is not in order, so what is missing from it can't be told",
+                got=f"{item.path!r} after {last!r}",
+                fix="run `git fsck`; a tree with a path twice has to be written anew",
+            )
         last = item.path
         yield item

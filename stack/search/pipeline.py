@@ -7,11 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from stack.search.diff import REFUSED
 from stack.search.engines.base import Document, Engine, EngineRefusedError, Index, Ticket
 from stack.search.extract.document import CodeDocument, part_id
 from stack.search.mapping import code, weight
-from stack.search.state import IndexedFile, State
+from stack.search.state import REFUSED, IndexedFile, State
 
 __all__ = ["ExactWriter", "Pipeline", "Written"]
 

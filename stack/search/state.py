@@ -13,8 +13,12 @@ from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier
 
 from stack.errors import EngineRoomError
+from stack.search.extract.status import FileStatus
 
-__all__ = ["BusyError", "IndexedFile", "IndexedRepository", "State"]
+__all__ = ["REFUSED", "BusyError", "IndexedFile", "IndexedRepository", "State"]
+
+REFUSED = "refused"
+"""Status of a file that the engine would not take or turned out not to have: put again by every run."""
 
 _FETCH = 2000
 _LOCK_CLASS = 0x454E52  # "ENR": keeps these advisory locks apart from anyone else's
@@ -206,14 +210,21 @@ class State:
         query = "SELECT file_id FROM search.file WHERE engine = %s AND display ~* %s ORDER BY file_id LIMIT %s"
         return [str(row[0]) for row in self._db.execute(query, (self.engine, pattern, limit))]
 
-    def file_ids(self) -> Iterator[tuple[str, int]]:
-        """Every file id with its number of parts, streamed."""
+    def file_ids(self) -> Iterator[tuple[str, int, bool]]:
+        """Every file id with its number of parts and whether it has text, streamed."""
         with psycopg.connect(self._conninfo) as db, db.cursor(name="indexed_ids") as cursor:
             cursor.itersize = _FETCH * 5
-            for file_id, parts in cursor.execute(
-                "SELECT file_id, parts FROM search.file WHERE engine = %s", (self.engine,)
-            ):
-                yield str(file_id), int(parts)
+            query = "SELECT file_id, parts, status = ANY(%s) FROM search.file WHERE engine = %s"
+            textual = [status.value for status in FileStatus if status.has_content]
+            for file_id, parts, has_text in cursor.execute(query, (textual, self.engine)):
+                yield str(file_id), int(parts), bool(has_text)
+
+    def doubt(self, file_ids: Sequence[str]) -> None:
+        """Treat these files as refused, so that the next comparison puts them again."""
+        self._db.execute(
+            "UPDATE search.file SET status = %s WHERE engine = %s AND file_id = ANY(%s)",
+            (REFUSED, self.engine, list(file_ids)),
+        )
 
     def counts(self) -> dict[str, int]:
         """Files by status."""
