@@ -161,16 +161,38 @@ def upstream_version(version: str) -> str:
     return _EPOCH.sub("", version).rsplit("-", 1)[0].split("+", 1)[0]
 
 
-def localise_links(root: Path) -> None:
-    """Make absolute links, which mean the installed system, relative to the root they were extracted into."""
+def localise_links(root: Path, system: Path = Path("/")) -> None:
+    """Make links that mean the installed system work in the root they were extracted into.
+
+    An absolute link whose target was extracted too becomes relative; a relative link whose target was not extracted,
+    because the machine has that package already, leads to the machine's own file.
+
+    Args:
+        root: where packages were extracted.
+        system: what the packages call `/`.
+    """
     for folder, folders, files in os.walk(root):
         for name in (*folders, *files):
             link = Path(folder, name)
-            if link.is_symlink() and (aim := link.readlink()).is_absolute():
-                inside = root / aim.relative_to("/")
-                if inside.exists() or inside.is_symlink():
-                    link.unlink()
-                    link.symlink_to(os.path.relpath(inside, folder))
+            if link.is_symlink():
+                _localise(link, root, system)
+
+
+def _localise(link: Path, root: Path, system: Path) -> None:
+    aim = link.readlink()
+    if aim.is_absolute():
+        inside = root / aim.relative_to("/")
+        new = Path(os.path.relpath(inside, link.parent))
+        wrong = os.path.lexists(inside)
+    else:
+        inside = Path(os.path.normpath(link.parent / aim))
+        if not inside.is_relative_to(root):
+            return
+        new = system / inside.relative_to(root)
+        wrong = not os.path.lexists(inside) and new.exists()
+    if wrong:
+        link.unlink()
+        link.symlink_to(new)
 
 
 def _library_env(root: Path) -> dict[str, str]:

@@ -34,7 +34,8 @@ def install(job: Job, source: GoSource) -> Laid:
             fix="see whether `go build` works in that folder",
         )
     except ToolchainError as error:
-        if any(complaint in error.got for complaint in _SUM_COMPLAINTS):
+        output = getattr(error.__cause__, "output", "")
+        if any(complaint in output for complaint in _SUM_COMPLAINTS):
             lock = str(module / "go.sum")
             raise LockMismatchError(source.package, expected="what go.sum says", got=error.got, lock=lock) from error
         raise

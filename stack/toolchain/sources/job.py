@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +14,11 @@ from stack.toolchain.errors import ToolchainError
 from stack.toolchain.installed import Installed
 from stack.toolchain.manifest import Entry
 
-__all__ = ["Job", "Laid"]
+__all__ = ["Job", "Laid", "telling"]
 
+_KEPT = 6
+# As Maven, apt and pip begin them.
+_ERROR_LINE = re.compile(r"(\[ERROR\]|E:|ERROR:)\s*\S")
 _SAYS_FULL = ("no space left on device", "disk quota exceeded")
 
 
@@ -79,7 +83,13 @@ class Job:
                 raise ToolchainError(f"{attempt}: stopped", on=error.on) from error
             if any(words in error.output.lower() for words in _SAYS_FULL):
                 fix = "there is no space left: free some, or set ENGINEROOM_CACHE_DIR to a folder on a larger disk"
-            raise ToolchainError(attempt, on=error.on, got=tail(error.output, 8) or error.what, fix=fix) from error
+            raise ToolchainError(attempt, on=error.on, got=telling(error.output) or error.what, fix=fix) from error
+
+
+def telling(output: str) -> str:
+    """The lines of an output that tell what went wrong, or its last ones when none says so."""
+    lines = [line for line in output.splitlines() if _ERROR_LINE.match(line)]
+    return "\n".join(lines[:_KEPT]) or tail(output, _KEPT)
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,14 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from stack.toolchain.locks import check_all, sha256
 from stack.toolchain.manifest import MavenModule, MavenSource
 from stack.toolchain.sources.job import Job, Laid
+from stack.toolchain.trust import machine_bundle, write_java_truststore
 
 __all__ = ["descriptor", "install", "lay", "write_project"]
 
 _LIMIT = 1800.0  # seconds
 _NAMESPACE = "http://maven.apache.org/POM/4.0.0"
 _CORE = "lib"
+_TRUST = "trusted.p12"
 
 
 def install(job: Job, source: MavenSource) -> Laid:
@@ -43,24 +45,33 @@ def lay(job: Job, source: MavenSource) -> dict[str, str]:
         env = dict(maven.env)
         if maven.origin == "cache":  # the machine's own Maven finds its own Java
             env |= job.tool("java").env
+            _trust_what_the_machine_trusts(project)
         goal = f"{source.plugin}:copy-dependencies"
         job.run(
             [
                 maven.program("mvn"),
                 "--batch-mode",
                 "--quiet",
-                f"--file={project / 'pom.xml'}",
                 goal,
                 "-DincludeScope=runtime",
                 "-DoutputDirectory=jars",
             ],
             timeout=_LIMIT,
             attempt="Maven could not bring the artefacts",
+            cwd=project,
             env=env,
             fix="see whether `mvn` reaches its repository on this machine",
         )
         _arrange(project, job.root, source)
     return {jar.relative_to(job.root).as_posix(): sha256(jar) for jar in sorted(job.root.rglob("*.jar"))}
+
+
+def _trust_what_the_machine_trusts(project: Path) -> None:
+    bundle = machine_bundle()
+    if bundle is not None and write_java_truststore(bundle, project / _TRUST):
+        options = project / ".mvn" / "jvm.config"  # read by `mvn` itself, so MAVEN_OPTS stays the user's
+        options.parent.mkdir()
+        options.write_text(f"-Djavax.net.ssl.trustStore={_TRUST}\n", "utf-8")
 
 
 def _arrange(project: Path, root: Path, source: MavenSource) -> None:
