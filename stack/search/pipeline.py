@@ -98,7 +98,7 @@ class Pipeline:
             self.written.documents += 1
         self._batch.deletes += [part_id(row.file_id, part) for part in range(len(documents), old_parts)]
         text = "".join(document.content[document.overlap :] for document in documents)
-        if text:
+        if documents[0].status.has_content:
             self._exact.add(row.file_id, repository_id, row.blob, text)
         elif old_parts:
             self._exact.remove([row.file_id])
