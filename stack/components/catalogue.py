@@ -1,0 +1,60 @@
+"""Every component by name, and which ones a request for some of them needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from stack.components.base import Component
+from stack.components.git_daemon import GitDaemon
+from stack.components.meilisearch import Meilisearch
+from stack.components.opensearch import OpenSearch
+from stack.components.postgresql import PRIMARY, REPLICA, Primary, Replica
+from stack.components.redis import NODES, RedisNode
+from stack.components.seaweedfs import SeaweedFS
+from stack.components.versitygw import VersityGateway
+from stack.errors import UsageError
+
+__all__ = ["GROUPS", "OBJECT_STORES", "catalogue", "select"]
+
+OBJECT_STORES: dict[str, type[SeaweedFS | VersityGateway]] = {
+    "seaweedfs": SeaweedFS,
+    "versitygw": VersityGateway,
+}
+# Names that stand for several components.
+GROUPS: dict[str, tuple[str, ...]] = {"postgresql": (PRIMARY, REPLICA), "redis": NODES}
+
+
+def catalogue(objects: str) -> dict[str, Component]:
+    """All components in the order they are shown; `objects` is the store that plays that part."""
+    components: list[Component] = [
+        Primary(),
+        Replica(),
+        *(RedisNode(name) for name in NODES),
+        OBJECT_STORES[objects](),
+        OpenSearch(),
+        Meilisearch(),
+        GitDaemon(),
+    ]
+    return {component.name: component for component in components}
+
+
+def select(components: dict[str, Component], wanted: Iterable[str]) -> list[str]:
+    """The wanted components and all that they require, in the catalogue's order.
+
+    Raises:
+        UsageError: a name that is neither a component nor a group.
+    """
+    todo = [name for given in wanted for name in GROUPS.get(given, (given,))]
+    chosen: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name not in components:
+            raise UsageError(
+                f"There is no component named {name}",
+                got=name,
+                fix=f"choose from {', '.join((*components, *GROUPS))}",
+            )
+        if name not in chosen:
+            chosen.add(name)
+            todo.extend(components[name].requires)
+    return [name for name in components if name in chosen]

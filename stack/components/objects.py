@@ -1,0 +1,72 @@
+"""What every object store of the reference stack has in common: it is S3, and it is probed before it is used."""
+
+from __future__ import annotations
+
+from stack.addresses import Addresses, ObjectStoreAddress
+from stack.components.base import Component, Plan, StartError
+from stack.components.objects_probe import Capabilities, probe
+from stack.components.s3 import KeepsObjects, ListsBuckets
+from stack.components.waits import Condition, WaitGaveUpError, wait
+
+__all__ = ["OBJECTS", "ObjectStore", "StoreUnfitError"]
+
+OBJECTS = "objects"
+_FIRST_WRITE_WITHIN = 20.0
+
+
+class StoreUnfitError(StartError):
+    """An object store answers but lacks something that backups rely on."""
+
+    def __init__(self, store: str, capabilities: Capabilities) -> None:
+        """Name the store and keep what was found out about it."""
+        super().__init__(
+            f"The object store {store} lacks what backups rely on",
+            on=", ".join(capabilities.missing),
+            got="; ".join(f"{check.name}: {check.seen}" for check in capabilities.checks if not check.ok),
+            fix="choose another store with ENGINEROOM_OBJECTS (seaweedfs, versitygw)",
+        )
+        self.capabilities = capabilities
+
+
+class ObjectStore(Component):
+    """An S3 store that the stack starts itself."""
+
+    name = OBJECTS
+
+    def objects_address(self, plan: Plan) -> ObjectStoreAddress:
+        """The S3 endpoint."""
+        site = plan.site(self.name)
+        return ObjectStoreAddress(
+            endpoint=f"http://{site.host}:{site.ports['server']}",
+            access_key=plan.secrets.objects_access_key,
+            secret_key=plan.secrets.objects_secret_key,
+        )
+
+    def answers(self, plan: Plan) -> Condition:
+        """An authenticated listing is answered."""
+        return ListsBuckets(self.objects_address(plan))
+
+    def settle(self, plan: Plan) -> None:
+        """Write and read once, then find out what the store promises.
+
+        Raises:
+            StartError: it lists buckets but keeps no object.
+            StoreUnfitError: it lacks a capability.
+        """
+        address = self.objects_address(plan)
+        try:
+            wait(KeepsObjects(address), within=_FIRST_WRITE_WITHIN)
+        except WaitGaveUpError as error:
+            raise StartError(
+                "The object store answers but keeps no object",
+                on=address.endpoint,
+                got=str(error),
+                fix="look at its log; is the disk full?",
+            ) from error
+        capabilities = probe(address)
+        if capabilities.missing:
+            raise StoreUnfitError(self.tools[0], capabilities)
+
+    def address(self, plan: Plan, known: Addresses) -> Addresses:
+        """Fill `objects`."""
+        return known.model_copy(update={"objects": self.objects_address(plan)})

@@ -1,0 +1,126 @@
+"""OpenSearch: one node from Maven's jars, on the toolchain's Java."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from stack.addresses import Addresses, EngineAddress
+from stack.components.base import Component, Launch, Plan, Runner, Site
+from stack.components.waits import Condition, HttpAnswers
+
+__all__ = ["LOGGING", "OPENSEARCH", "OpenSearch", "healthy", "node_settings"]
+
+OPENSEARCH = "opensearch"
+_HEAP = "512m"
+LOGGING = """\
+status = error
+appender.console.type = Console
+appender.console.name = console
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = [%d{ISO8601}][%-5p][%-25c{1.}] %m%n
+rootLogger.level = info
+rootLogger.appenderRef.console.ref = console
+"""
+
+
+def node_settings(site: Site) -> str:
+    """opensearch.yml of a node that is a cluster by itself (JSON, which is YAML)."""
+    settings = {
+        "cluster.name": "engineroom",
+        "node.name": site.name,
+        "discovery.type": "single-node",
+        "network.host": site.host,
+        "http.port": site.ports["server"],
+        "transport.port": site.ports["transport"],
+        "path.data": str(site.data),
+        "path.logs": str(site.scratch),
+        "path.repo": [str(site.folder / "snapshots")],
+        # A machine whose disk is 90 % full would otherwise get indexes that cannot be written, and no error.
+        "cluster.routing.allocation.disk.threshold_enabled": False,
+    }
+    return json.dumps(settings, indent=1) + "\n"
+
+
+def healthy(body: bytes) -> str:
+    """What is wrong with an answer of `_cluster/health`; an empty string when nothing is."""
+    try:
+        status = json.loads(body).get("status")
+    except (ValueError, AttributeError):
+        return "something that is not a health document"
+    return "" if status in ("green", "yellow") else f"cluster status {status}"
+
+
+class OpenSearch(Component):
+    """A search engine. Without its security plugin it has no password: loopback only."""
+
+    name = OPENSEARCH
+    tools = ("opensearch", "java")
+    ports = ("server", "transport")
+    start_within = 90.0
+    optional = True
+
+    def files(self, plan: Plan) -> Mapping[str, str]:
+        """Node settings and logging to standard output."""
+        return {"opensearch.yml": node_settings(plan.site(self.name)), "log4j2.properties": LOGGING}
+
+    def prepare(self, plan: Plan, run: Runner) -> None:
+        """Lay a home of its own around the installed modules: the server creates missing folders in its home."""
+        home = plan.site(self.name).folder / "home"
+        run(["mkdir", "-p", home])
+        run(["ln", "-sfn", plan.tools.require("opensearch").root / "modules", home / "modules"])
+
+    def launch(self, plan: Plan) -> Launch:
+        """The JVM as the distribution's own script would start it, without the parts that need root."""
+        site = plan.site(self.name)
+        tool = plan.tools.require("opensearch")
+        java = plan.tools.require("java")
+        properties = {
+            "java.awt.headless": "true",
+            "file.encoding": "UTF-8",
+            "jna.nosys": "true",
+            "jna.tmpdir": site.scratch,
+            "java.io.tmpdir": site.scratch,
+            "io.netty.noUnsafe": "true",
+            "io.netty.noKeySetOptimization": "true",
+            "io.netty.recycler.maxCapacityPerThread": "0",
+            "log4j.shutdownHookEnabled": "false",
+            "log4j2.disable.jmx": "true",
+            "opensearch.path.home": site.folder / "home",
+            "opensearch.path.conf": site.config,
+            "opensearch.distribution.type": "tar",
+            "opensearch.bundled_jdk": "false",
+        }
+        return Launch(
+            [
+                java.program("java"),
+                f"-Xms{_HEAP}",
+                f"-Xmx{_HEAP}",
+                "-XX:+UseSerialGC",
+                "-Xshare:auto",
+                # A node without memory must be seen to die, not to linger.
+                "-XX:+ExitOnOutOfMemoryError",
+                f"-XX:ErrorFile={site.scratch}/java_error_%p.log",
+                "--enable-native-access=ALL-UNNAMED",
+                *(f"-D{key}={value}" for key, value in properties.items()),
+                "-cp",
+                f"{tool.root}/lib/*",
+                "org.opensearch.bootstrap.OpenSearch",
+            ],
+            cwd=site.scratch,
+            env={**java.env, **tool.env},
+            grace=20.0,
+        )
+
+    def answers(self, plan: Plan) -> Condition:
+        """The cluster is green or yellow."""
+        return HttpAnswers(f"{self._url(plan)}/_cluster/health?timeout=1s", accept=healthy)
+
+    def address(self, plan: Plan, known: Addresses) -> Addresses:
+        """Add an engine."""
+        engine = EngineAddress(kind="opensearch", url=self._url(plan))
+        return known.model_copy(update={"engines": (*known.engines, engine)})
+
+    def _url(self, plan: Plan) -> str:
+        site = plan.site(self.name)
+        return f"http://{site.host}:{site.ports['server']}"
