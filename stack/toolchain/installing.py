@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -10,18 +11,18 @@ from graphlib import TopologicalSorter
 from pathlib import Path
 
 from stack.errors import EngineRoomError
-from stack.process import ProgramFailedError, run
 from stack.settings import RuntimeName, Settings
 from stack.toolchain.cache import Cache, make_readable, size_of
 from stack.toolchain.errors import ToolchainError
 from stack.toolchain.installed import RECEIPT, Installed, Receipt
 from stack.toolchain.manifest import Entry
 from stack.toolchain.progress import Progress, SilentProgress
-from stack.toolchain.report import Absent, Failure, SetupReport
+from stack.toolchain.report import SetupReport
+from stack.toolchain.selection import chosen, failure_of, look_for_others, missing_of
 from stack.toolchain.sources import Job, install
 from stack.toolchain.toolchain import Toolchain
 
-__all__ = ["chosen", "run_setup", "setup"]
+__all__ = ["run_setup", "setup"]
 
 _WORKERS = 4
 _PROOF_LIMIT = 60.0  # seconds
@@ -49,76 +50,20 @@ def setup(
     return Toolchain(settings).setup(names, progress=progress, runtime=runtime)
 
 
-def chosen(toolchain: Toolchain, runtime: RuntimeName) -> list[Entry]:
-    """The entries that a setup for this runtime installs when it is told no names."""
-    settings = toolchain.settings
-
-    def wanted(entry: Entry) -> bool:
-        if runtime not in entry.runtimes:
-            return False
-        if entry.role == "objects":
-            return entry.name == settings.objects
-        if entry.role == "engine" and entry.name not in settings.engines:
-            return False
-        return entry.default
-
-    return [entry for entry in toolchain.entries() if wanted(entry)]
-
-
 def run_setup(
     toolchain: Toolchain, names: Iterable[str] | None, *, progress: Progress | None, runtime: RuntimeName
 ) -> SetupReport:
     """See `setup`; for a toolchain that is already read."""
     entries = chosen(toolchain, runtime) if names is None else [toolchain.manifest.entry(name) for name in names]
     report = SetupReport()
-    missing = _missing(toolchain, entries, report)
+    missing = missing_of(toolchain, entries, report)
     if names is None:
-        report.absent = _absent(toolchain, runtime, entries)
+        look_for_others(toolchain, runtime, entries, report)
     if missing:
         with progress or SilentProgress() as shown:
             _Run(toolchain, missing, report, shown).go()
     report.notes += _notes(toolchain.cache, toolchain.settings)
     return report
-
-
-def _absent(toolchain: Toolchain, runtime: RuntimeName, entries: list[Entry]) -> list[Absent]:
-    absent = []
-    for entry in toolchain.entries():
-        if entry in entries or not entry.optional or runtime not in entry.runtimes:
-            continue
-        try:
-            there = toolchain.find(entry.name) is not None
-        except EngineRoomError as error:
-            absent.append(Absent(entry.name, entry.costs, str(error)))
-            continue
-        if not there:
-            absent.append(Absent(entry.name, entry.costs, toolchain.hint(entry)))
-    return absent
-
-
-def _missing(toolchain: Toolchain, entries: list[Entry], report: SetupReport) -> dict[str, Entry]:
-    # What an installed tool was built with is not needed any more; what it runs on is.
-    missing: dict[str, Entry] = {}
-    seen: set[str] = set()
-    queue = list(entries)
-    while queue:
-        entry = queue.pop(0)
-        if entry.name in seen:
-            continue
-        seen.add(entry.name)
-        needs = entry.needs
-        try:
-            found = toolchain.find(entry.name)
-        except EngineRoomError as error:
-            report.failed.append(Failure(entry.name, str(error), entry.costs, entry.optional))
-            continue
-        if found is not None:
-            report.already.append(found)
-        else:
-            missing[entry.name] = entry
-            needs += entry.build_needs
-        queue += [toolchain.manifest.entry(need) for need in needs]
-    return missing
 
 
 class _Run:
@@ -141,7 +86,7 @@ class _Run:
             }
         )
         graph.prepare()
-        under_way: dict[Future[Installed], str] = {}
+        under_way: dict[Future[tuple[Installed, bool]], str] = {}
         with ThreadPoolExecutor(_WORKERS, thread_name_prefix="setup") as pool:
             try:
                 while graph.is_active():
@@ -157,28 +102,24 @@ class _Run:
                 self._stop.set()  # Ctrl-C: the programs that the workers run end now, not when they are done
                 raise
 
-    def _record(self, name: str, future: Future[Installed]) -> None:
+    def _record(self, name: str, future: Future[tuple[Installed, bool]]) -> None:
         entry = self._missing[name]
         try:
-            found = future.result()
-        except EngineRoomError as error:
-            self._report.failed.append(Failure(name, str(error), entry.costs, entry.optional))
+            found, fresh = future.result()
+        except (EngineRoomError, OSError) as error:
+            self._report.failed.append(failure_of(entry, error))
             self._progress.end(name, str(error), good=False)
-        except OSError as error:
-            reason = str(ToolchainError(f"{name} could not be laid in the cache", got=str(error)))
-            self._report.failed.append(Failure(name, reason, entry.costs, entry.optional))
-            self._progress.end(name, reason, good=False)
         else:
-            self._report.installed.append(found)
+            (self._report.installed if fresh else self._report.already).append(found)
             self._progress.end(name, f"{found.version} in {found.root}", good=True)
 
-    def _obtain(self, entry: Entry) -> Installed:
+    def _obtain(self, entry: Entry) -> tuple[Installed, bool]:
         cache = self._toolchain.cache
         with cache.errors(), cache.exclusive(entry.name, stop=self._stop):
             cache.clean(entry.name)
             there = self._toolchain.find(entry.name)
             if there is not None:  # another setup was faster
-                return there
+                return there, False
             cache.require_space(entry.disk)
             folder = self._toolchain.folder(entry)
             with cache.laying(entry.name, folder.name) as temporary:
@@ -186,7 +127,7 @@ class _Run:
         found = self._toolchain.find(entry.name)
         if found is None:
             raise ToolchainError(f"{entry.name} was laid but cannot be found", on=str(folder))
-        return found
+        return found, True
 
     def _env_of_needs(self, entry: Entry) -> dict[str, str]:
         env: dict[str, str] = {}
@@ -220,7 +161,7 @@ class _Run:
             artefacts=laid.artefacts,
             size=size_of(root),
         )
-        _prove(entry, receipt, temporary, self._env_of_needs(entry))
+        _prove(job, receipt, temporary, self._env_of_needs(entry))
         (temporary / RECEIPT).write_text(receipt.model_dump_json(indent=1) + "\n", "utf-8")
         (temporary / RECEIPT).chmod(0o644)
 
@@ -235,26 +176,29 @@ def _programs(entry: Entry, root: Path) -> dict[str, str]:
     return programs | {alias: programs[name] for alias, name in entry.aliases.items()}
 
 
-def _prove(entry: Entry, receipt: Receipt, folder: Path, env: dict[str, str]) -> None:
-    if entry.proof is None:
+def _prove(job: Job, receipt: Receipt, folder: Path, env: dict[str, str]) -> None:
+    entry, proof = job.entry, job.entry.proof
+    if proof is None:
         return
     tool = receipt.to_installed(folder)
     if tool is None:
         raise ToolchainError(f"{entry.name} was laid without its programs", on=str(folder))
-    fix = "this machine may lack a library it needs, or be too old for it"
-    try:
-        done = run(
-            [tool.program(entry.proof.program), *entry.proof.arguments], timeout=_PROOF_LIMIT, env=env | tool.env
-        )
-    except ProgramFailedError as error:
-        raise ToolchainError(f"{entry.name} does not run here", on=error.on, got=error.got, fix=fix) from error
+    done = job.run(
+        [tool.program(proof.program), *proof.arguments],
+        timeout=_PROOF_LIMIT,
+        attempt=f"{entry.name} does not run here",
+        env=env | tool.env,
+        fix="this machine may lack a library it needs, or be too old for it",
+    )
     output = (done.stdout + done.stderr).decode("utf-8", "replace")
-    if entry.proof.contains not in output:
-        got = f"{output.strip()[:200]!r}, without {entry.proof.contains!r}"
-        raise ToolchainError(f"{entry.name} is not what it should be", on=entry.proof.program, got=got)
+    if proof.contains not in output:
+        got = f"{output.strip()[:200]!r}, without {proof.contains!r}"
+        raise ToolchainError(f"{entry.name} is not what it should be", on=proof.program, got=got)
 
 
 def _notes(cache: Cache, settings: Settings) -> list[str]:
+    if os.geteuid() != 0:  # then servers run as the user who set up
+        return []
     closed = [folder for folder in (cache.folder, *cache.folder.parents) if not _is_open(folder)]
     if not closed:
         return []

@@ -18,7 +18,7 @@ from stack.toolchain.installed import Installed
 from stack.toolchain.locks import sha256
 from stack.toolchain.manifest import Entry, Given, MachineProgram
 
-__all__ = ["at_least", "find_given", "find_on_machine", "java_home_of"]
+__all__ = ["at_least", "find_given", "find_on_machine"]
 
 _LIMIT = 20.0  # seconds
 
@@ -37,7 +37,7 @@ def find_on_machine(entry: Entry, rule: MachineProgram) -> Installed | None:
     where = shutil.which(rule.program)
     if where is None:
         return None
-    path = Path(where).resolve()
+    path = Path(where).absolute()  # not resolved: some programs look at the name they are called by
     try:
         output = _output(path, rule.arguments)
     except ProgramFailedError:
@@ -48,22 +48,16 @@ def find_on_machine(entry: Entry, rule: MachineProgram) -> Installed | None:
     version = match[1]
     if not at_least(version, rule.minimum) or (rule.below is not None and at_least(version, rule.below)):
         return None
-    programs = {rule.program: path}
-    # Programs that belong together (redis-server and redis-cli) are looked for in the same folder.
-    for pattern in entry.programs:
-        for sibling in sorted(path.parent.glob(pattern.rsplit("/", 1)[-1])) if _is_narrow(pattern) else ():
-            if os.access(sibling, os.X_OK):
-                programs.setdefault(sibling.name, sibling)
-    return Installed(entry.name, version, path.parent, programs, java_home_of(path), None, "machine")
+    # A sibling that is missing (redis-cli beside redis-server) makes the find useless.
+    programs = {name: path.parent / name for name in (rule.program, *rule.siblings)}
+    if not all(os.access(program, os.X_OK) for program in programs.values()):
+        return None
+    return Installed(entry.name, version, path.parent, programs, _java_home(path), None, "machine")
 
 
-def _is_narrow(pattern: str) -> bool:
-    return not pattern.rsplit("/", 1)[-1].startswith("*")
-
-
-def java_home_of(program: Path) -> dict[str, str]:
-    """JAVA_HOME for a `java` in the `bin` of a Java runtime; nothing for other programs."""
-    home = program.parent.parent
+def _java_home(program: Path) -> dict[str, str]:
+    # /usr/bin/java is a link into the runtime on most systems.
+    home = program.resolve().parent.parent
     return {"JAVA_HOME": str(home)} if program.name == "java" and (home / "release").exists() else {}
 
 

@@ -121,6 +121,7 @@ class MachineProgram(_Model):
 
     program: str
     arguments: tuple[str, ...] = ("--version",)
+    siblings: tuple[str, ...] = Field(default=(), description="Programs that must be beside it.")
     contains: tuple[str, ...] = Field(default=(), description="All of these are in its output.")
     version: str = Field(default=r"(\d+(?:\.\d+)+)", description="Pattern whose first group is the version.")
     minimum: str = "0"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -44,14 +45,17 @@ def install(job: Job, source: DebianSource) -> Laid:
     apt = _Apt(job)
     try:
         files = apt.fetch(source)
+    except LockMismatchError:
+        raise
     except ToolchainError:
         if job.stop.is_set():
             raise
         # No index yet, or one so old that its packages have gone: get a fresh one of our own, and try once more.
         job.say("refreshing the package index")
-        apt = _Apt(job, own_index=True)
-        apt.update()
-        files = apt.fetch(source)
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=job.downloads) as index:
+            apt = _Apt(job, index=Path(index))
+            apt.update()
+            files = apt.fetch(source)
     main = next(package for package in files if package.name == source.packages[0])
     version = upstream_version(main.version)
     if not (version + ".").startswith(job.entry.version + "."):
@@ -71,16 +75,15 @@ def install(job: Job, source: DebianSource) -> Laid:
 class _Apt:
     """The three questions put to apt; with an index of our own where the machine's will not do."""
 
-    def __init__(self, job: Job, *, own_index: bool = False) -> None:
+    def __init__(self, job: Job, *, index: Path | None = None) -> None:
         self._job = job
         self._options = ["-o", "Debug::NoLocking=1"]
         if os.geteuid() == 0:  # otherwise apt drops to a user that cannot write our downloads
             self._options += ["-o", "APT::Sandbox::User=root"]
-        if own_index:
-            folder = job.downloads / "apt"
+        if index is not None:
             for name in ("lists/partial", "cache/archives/partial"):
-                (folder / name).mkdir(parents=True, exist_ok=True)
-            self._options += ["-o", f"Dir::State::Lists={folder / 'lists'}", "-o", f"Dir::Cache={folder / 'cache'}"]
+                (index / name).mkdir(parents=True, exist_ok=True)
+            self._options += ["-o", f"Dir::State::Lists={index / 'lists'}", "-o", f"Dir::Cache={index / 'cache'}"]
 
     def update(self) -> None:
         self._run(["apt-get", "update"], _DOWNLOAD_LIMIT, "The package index could not be fetched")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import re
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,13 +79,21 @@ class Job:
             ToolchainError: it failed, was missing, or was stopped.
         """
         try:
-            return run(arguments, timeout=timeout, cwd=cwd, env=env, stop=self.stop)
+            return run([*_dying_with_us(), *arguments], timeout=timeout, cwd=cwd, env=env, stop=self.stop)
         except ProgramFailedError as error:
+            shown = " ".join(map(str, arguments))
             if self.stop.is_set():
-                raise ToolchainError(f"{attempt}: stopped", on=error.on) from error
+                raise ToolchainError(f"{attempt}: stopped", on=shown) from error
             if any(words in error.output.lower() for words in _SAYS_FULL):
                 fix = "there is no space left: free some, or set ENGINEROOM_CACHE_DIR to a folder on a larger disk"
-            raise ToolchainError(attempt, on=error.on, got=telling(error.output) or error.what, fix=fix) from error
+            raise ToolchainError(attempt, on=shown, got=telling(error.output) or error.what, fix=fix) from error
+
+
+@functools.cache
+def _dying_with_us() -> tuple[str, ...]:
+    # Where util-linux is: a killed setup (kill -9) takes the build or the download under way with it.
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL", "--") if setpriv else ()
 
 
 def telling(output: str) -> str:
