@@ -134,10 +134,12 @@ class CodeIndexer:
         settings = settings_digest(self.limit)
         row = IndexedRepository(
             repository_id=repository.id,
+            name=repository.full_name,
             head=known.head if known else "",
             branch=known.branch if known else "",
             facts=facts_digest(facts),
             visibility=facts.visibility,
+            fork=facts.fork,
             settings=known.settings if known else settings,
             complete=False,
         )

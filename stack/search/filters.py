@@ -11,20 +11,22 @@ __all__ = ["matches"]
 
 def matches(where: Filter, fields: Mapping[str, JsonValue]) -> bool:
     """Whether a filter holds for one document's fields; a missing field equals nothing and is in no range."""
-    if isinstance(where, And):
-        return all(matches(inner, fields) for inner in where.inner)
-    if isinstance(where, Or):
-        return any(matches(inner, fields) for inner in where.inner)
-    if isinstance(where, Not):
-        return not matches(where.inner, fields)
-    values = _values(fields.get(where.field))
-    if isinstance(where, Equals):
-        return where.value in values
-    if isinstance(where, OneOf):
-        return any(value in where.values for value in values)
-    if isinstance(where, Exists):
-        return bool(values)
-    return any(_within(where, value) for value in values)
+    match where:
+        case And(inner):
+            held = all(matches(each, fields) for each in inner)
+        case Or(inner):
+            held = any(matches(each, fields) for each in inner)
+        case Not(one):
+            held = not matches(one, fields)
+        case Equals(name, value):
+            held = value in _values(fields.get(name))
+        case OneOf(name, allowed):
+            held = any(value in allowed for value in _values(fields.get(name)))
+        case Exists(name):
+            held = bool(_values(fields.get(name)))
+        case Range(name):
+            held = any(_within(where, value) for value in _values(fields.get(name)))
+    return held
 
 
 def _within(where: Range, value: JsonValue) -> bool:

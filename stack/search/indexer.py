@@ -306,7 +306,15 @@ class _Run:
                 self._pipeline.patch(row.repository_id, file, repository_patch(facts), record=False)
             self._pipeline.checkpoint()
             current = self._to.state.repositories()[row.repository_id]
-            self._to.state.save_repository(replace(current, facts=facts_digest(facts), visibility=facts.visibility))
+            self._to.state.save_repository(
+                replace(
+                    current,
+                    name=facts.full_name,
+                    facts=facts_digest(facts),
+                    visibility=facts.visibility,
+                    fork=facts.fork,
+                )
+            )
             self._records.repository(repository)
             self._records.work(repository)
             self._wiki(repository)

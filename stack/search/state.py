@@ -33,10 +33,12 @@ class IndexedRepository:
     """One repository as an engine holds it; `complete` is false while some files are still to do."""
 
     repository_id: int
+    name: str
     head: str
     branch: str
     facts: str
     visibility: str
+    fork: bool
     settings: str
     complete: bool
 
@@ -205,10 +207,12 @@ class State:
                 found[row.file_id] = (int(repository_id), row)
         return found
 
-    def file_ids_like(self, pattern: str, *, limit: int) -> list[str]:
-        """Ids of the files whose path, as text, matches a PostgreSQL regular expression without regard to case."""
-        query = "SELECT file_id FROM search.file WHERE engine = %s AND display ~* %s ORDER BY file_id LIMIT %s"
-        return [str(row[0]) for row in self._db.execute(query, (self.engine, pattern, limit))]
+    def paths(self) -> Iterator[tuple[str, str]]:
+        """Every file id with its path as text, streamed."""
+        with psycopg.connect(self._conninfo) as db, db.cursor(name="indexed_paths") as cursor:
+            cursor.itersize = _FETCH * 5
+            query = "SELECT file_id, display FROM search.file WHERE engine = %s"
+            yield from cursor.execute(query, (self.engine,))
 
     def file_ids(self) -> Iterator[tuple[str, int, bool]]:
         """Every file id with its number of parts and whether it has text, streamed."""
@@ -218,6 +222,11 @@ class State:
             textual = [status.value for status in FileStatus if status.has_content]
             for file_id, parts, has_text in cursor.execute(query, (textual, self.engine)):
                 yield str(file_id), int(parts), bool(has_text)
+
+    def authors(self) -> list[str]:
+        """Everybody who changed some file last."""
+        query = "SELECT DISTINCT author FROM search.file WHERE engine = %s ORDER BY author"
+        return [str(row[0]) for row in self._db.execute(query, (self.engine,))]
 
     def doubt(self, file_ids: Sequence[str]) -> None:
         """Treat these files as refused, so that the next comparison puts them again."""

@@ -10,10 +10,12 @@ CREATE TABLE search.engine (
 CREATE TABLE search.repository (
     engine         text   NOT NULL REFERENCES search.engine ON DELETE CASCADE,
     repository_id  bigint NOT NULL,
+    name           text   NOT NULL,           -- owner/name, for repo: and org:
     head           text   NOT NULL,           -- commit whose tree is indexed; '' for an unborn branch
     branch         text   NOT NULL,
     facts          text   NOT NULL,           -- digest of what every document repeats: name, visibility, stars, ...
     visibility     text   NOT NULL,
+    fork           boolean NOT NULL,
     settings       text   NOT NULL,           -- digest of what decides the documents' shape
     complete       boolean NOT NULL,          -- false: some files are still to do
     indexed_at     timestamptz NOT NULL DEFAULT now(),

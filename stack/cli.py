@@ -1,0 +1,222 @@
+"""The `engineroom` command: one thin function per verb."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import get_args
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from stack.errors import EngineRoomError, NeedMissingError, UsageError
+from stack.runtimes import reap, running, start
+from stack.runtimes.base import Stack
+from stack.settings import RuntimeName, Settings, load
+from stack.toolchain import Toolchain, progress_for, setup
+
+__all__ = ["main"]
+
+_FAIL, _UNVERIFIED, _USAGE, _INTERRUPTED = 1, 2, 64, 130
+_out = Console(soft_wrap=True)
+_err = Console(stderr=True, soft_wrap=True)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--runtime", type=click.Choice(get_args(RuntimeName)), help="Where components run.")
+@click.pass_context
+def cli(context: click.Context, runtime: str | None) -> None:
+    """Search, telemetry, data and recovery of the forge smsly-code, and the harness that proves they work.
+
+    Exit codes: 0 done, 1 it failed, 2 it could not be verified or done, 64 usage, 130 interrupted.
+    """
+    context.obj = load(runtime=runtime)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command and turn errors into exit codes; every message says what, on what and what to do."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    try:
+        code = cli.main(args=arguments, standalone_mode=False)
+    except click.exceptions.Abort:
+        code = _INTERRUPTED
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        code = _USAGE
+    except UsageError as error:
+        code = _complain(error, _USAGE)
+    except NeedMissingError as error:
+        code = _complain(error, _UNVERIFIED)
+    except EngineRoomError as error:
+        code = _complain(error, _UNVERIFIED)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _complain(error: EngineRoomError, code: int) -> int:
+    _err.print(str(error), markup=False, highlight=False, style="red" if _err.is_terminal else "")
+    return code
+
+
+@cli.command("setup")
+@click.argument("names", nargs=-1)
+@click.option("--runtime", type=click.Choice(get_args(RuntimeName)), help="Install what this runtime needs.")
+@click.pass_obj
+def setup_verb(settings: Settings, names: tuple[str, ...], runtime: RuntimeName | None) -> int:
+    """Install the servers that the runtime needs, or those NAMED, into the cache."""
+    report = setup(settings, names or None, runtime or settings.runtime, progress=progress_for(_out))
+    for failure in report.failed:
+        _out.print(str(failure), markup=False)
+    for absent in report.absent:
+        _out.print(str(absent), markup=False)
+    for note in report.notes:
+        _out.print(note, markup=False)
+    _out.print(f"{len(report.installed)} installed, {len(report.already)} already there, {len(report.failed)} failed")
+    return report.exit_code
+
+
+@cli.command()
+@click.pass_obj
+def doctor(settings: Settings) -> None:
+    """Show every server that Engine Room knows: version, licence, where it comes from, whether it is here."""
+    table = Table("server", "version", "licence", "source", "lock", "state", "costs when missing", box=None)
+    for row in Toolchain(settings).describe():
+        lock = "locked" if row.locked else "unlocked"
+        table.add_row(row.name, row.version, row.licence, row.source, lock, row.state, "; ".join(row.costs))
+    _out.print(table)
+
+
+@cli.command()
+@click.option("--detach", is_flag=True, help="Return when all is ready; end it with `engineroom down`.")
+@click.option("--empty", is_flag=True, help="Do not fill the forge with the corpus and index it.")
+@click.option("--components", help="Only these, comma-separated.")
+@click.pass_obj
+def up(settings: Settings, *, detach: bool, empty: bool, components: str | None) -> None:
+    """Start the stack, fill its forge with real code, index it, and keep it running until Ctrl-C."""
+    _reap(settings)
+    wanted = [name.strip() for name in components.split(",")] if components else None
+    begun = time.monotonic()
+    stack = start(settings, components=wanted, detached=detach, progress=_say)
+    try:
+        _out.print(f"{stack.name} is up after {time.monotonic() - begun:.1f} s")
+        for name, why in stack.missing.items():
+            _out.print(f"without {name}: {why}", markup=False)
+        if not empty and wanted is None:
+            _fill(settings, stack)
+        _print_status(stack)
+        if not detach:
+            _out.print("Ctrl-C ends it.")
+            threading.Event().wait()
+    except BaseException:
+        stack.stop()
+        raise
+
+
+@cli.command()
+@click.argument("run", required=False)
+@click.pass_obj
+def down(settings: Settings, run: str | None) -> None:
+    """End a running stack and remove what it left; name the RUN when there are several."""
+    stack = _the_stack(settings, run)
+    stack.stop()
+    _out.print(f"{stack.name} is down")
+
+
+@cli.command()
+@click.pass_obj
+def clean(settings: Settings) -> None:
+    """Clean up what dead runs left: processes and folders."""
+    left = reap(settings)
+    for line in left:
+        _out.print(line, markup=False)
+    _out.print("nothing was left" if not left else f"{len(left)} cleaned up")
+
+
+@cli.command()
+@click.argument("run", required=False)
+@click.pass_obj
+def status(settings: Settings, run: str | None) -> int:
+    """Show component, address, process, health, memory and since when; exit code 1 unless all are ready."""
+    stacks = [_the_stack(settings, run)] if run else running(settings)
+    if not stacks:
+        _out.print("No stack is running. `engineroom up` starts one.")
+        return _UNVERIFIED
+    return 0 if all([_print_status(stack) for stack in stacks]) else _FAIL
+
+
+@cli.command()
+@click.argument("component")
+@click.option("--run", help="Of which run, when there are several.")
+@click.option("-f/-F", "--follow/--no-follow", default=True, help="Wait for more lines.")
+@click.option("-n", "--lines", default=40, show_default=True, help="How many lines to begin with.")
+@click.pass_obj
+def logs(settings: Settings, component: str, run: str | None, *, follow: bool, lines: int) -> None:
+    """Show the output of a COMPONENT and follow it."""
+    path = _the_stack(settings, run).log(component)
+    with path.open("rb") as file:
+        sys.stdout.write(b"\n".join(file.read().rstrip(b"\n").split(b"\n")[-lines:]).decode("utf-8", "replace") + "\n")
+        while follow and path.exists():
+            more = file.read()
+            sys.stdout.write(more.decode("utf-8", "replace"))
+            sys.stdout.flush()
+            if not more:
+                time.sleep(0.2)
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--runtime", type=click.Choice(get_args(RuntimeName)), help="Where components run.")
+@click.pass_obj
+def verify(settings: Settings, paths: tuple[Path, ...], runtime: RuntimeName | None) -> int:
+    """Run the features, or those below PATHS; print a verdict for each scenario and the path of the report."""
+    import os  # noqa: PLC0415 - the runtime reaches pytest as any user would give it
+
+    import pytest  # noqa: PLC0415 - not needed by any other verb
+
+    os.environ["ENGINEROOM_RUNTIME"] = runtime or settings.runtime
+    return int(pytest.main([str(path) for path in paths] or ["features"]))
+
+
+def _say(component: str, text: str) -> None:
+    _out.print(f"  {component}: {text}", markup=False, highlight=False)
+
+
+def _reap(settings: Settings) -> None:
+    for line in reap(settings):
+        _err.print(f"cleaned up after a dead run: {line}", markup=False)
+
+
+def _the_stack(settings: Settings, run: str | None) -> Stack:
+    stacks = running(settings)
+    if run is not None:
+        stacks = [stack for stack in stacks if stack.name == run]
+    if not stacks:
+        raise NeedMissingError(
+            "stack", "No such stack is running", on=run or str(settings.state_dir), fix="`engineroom up` starts one"
+        )
+    if len(stacks) > 1:
+        names = ", ".join(stack.name for stack in stacks)
+        raise UsageError("Several stacks are running", got=names, fix="name the one that is meant")
+    return stacks[0]
+
+
+def _print_status(stack: Stack) -> bool:
+    table = Table("component", "address", "pid", "health", "memory", "since", "detail", title=stack.name, box=None)
+    states = stack.status()
+    for state in states:
+        table.add_row(
+            state.name,
+            state.address,
+            str(state.pid or "-"),
+            state.health,
+            f"{state.rss_bytes / 2**20:.0f} MB" if state.rss_bytes is not None else "-",
+            f"{state.since:%H:%M:%S}" if state.since else "-",
+            state.detail,
+        )
+    _out.print(table)
+    return all(state.health == "ready" for state in states)
