@@ -1,0 +1,134 @@
+"""Finding and ending every process of a run, whoever its parent is now."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from stack.runtimes.identity import RUN_FOLDER_VARIABLE, RUN_VARIABLE, ProcessId, environment_of, identify, is_running
+
+__all__ = ["end_tree", "erase", "pause_tree", "processes_of", "resume_tree", "signal_process", "sweep", "tree"]
+
+# A process that was being started when we looked is found by the next look.
+_QUIET_LOOKS = 3
+_BETWEEN_LOOKS = 0.1
+_LOOKS = 100
+_GONE_WITHIN = 10.0
+
+
+def signal_process(process: ProcessId, number: signal.Signals) -> bool:
+    """Signal that very process, and no other that has its id now; false when it is gone."""
+    if identify(process.pid) != process:
+        return False
+    try:
+        os.kill(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def tree(process: ProcessId) -> list[ProcessId]:
+    """A process and everything below it, the process itself first.
+
+    Not its process group: every PostgreSQL process makes a session of its own.
+    """
+    if identify(process.pid) != process:
+        return []
+    try:
+        below = psutil.Process(process.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        return [process]
+    found = (identify(child.pid) for child in below)
+    return [process, *(child for child in found if child is not None)]
+
+
+def pause_tree(process: ProcessId) -> None:
+    """Stop a process and everything below it; the parents first, so that no new children come."""
+    paused: set[ProcessId] = set()
+    while True:
+        fresh = [member for member in tree(process) if member not in paused]
+        if not fresh:
+            return
+        for member in fresh:
+            signal_process(member, signal.SIGSTOP)
+            paused.add(member)
+
+
+def resume_tree(process: ProcessId) -> None:
+    """Let a process and everything below it run on; the children first."""
+    for member in reversed(tree(process)):
+        signal_process(member, signal.SIGCONT)
+
+
+def end_tree(process: ProcessId) -> None:
+    """Kill a process and everything below it at once, and wait until they are gone."""
+    pause_tree(process)
+    members = tree(process)
+    for member in members:
+        signal_process(member, signal.SIGKILL)
+    _wait_gone(members)
+
+
+def _wait_gone(processes: Iterable[ProcessId]) -> None:
+    deadline = time.monotonic() + _GONE_WITHIN
+    for process in processes:
+        while is_running(process) and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+
+def processes_of(run: str, folder: Path) -> list[ProcessId]:
+    """Every process that a run started and that still lives.
+
+    A run's processes carry its id and folder in their environment. PostgreSQL's workers overwrite theirs with a title:
+    they are known by their name and by a working folder inside the run's.
+    """
+    inside = folder / "components"
+    found = []
+    for candidate in psutil.process_iter(["pid", "name", "status"]):
+        if candidate.pid == os.getpid() or candidate.info["status"] == psutil.STATUS_ZOMBIE:
+            continue
+        environment = environment_of(candidate.pid)
+        ours = environment.get(RUN_VARIABLE) == run and environment.get(RUN_FOLDER_VARIABLE) == str(folder)
+        if not ours and candidate.info["name"] == "postgres":
+            with contextlib.suppress(psutil.Error, OSError):
+                ours = Path(candidate.cwd()).is_relative_to(inside)
+        process = identify(candidate.pid) if ours else None
+        if process is not None:
+            found.append(process)
+    return found
+
+
+def sweep(run: str, folder: Path) -> list[ProcessId]:
+    """Kill every process of a run, looking again until none is found; returns those that were killed."""
+    killed: dict[ProcessId, None] = {}
+    quiet = 0
+    for _ in range(_LOOKS):
+        found = processes_of(run, folder)
+        for process in found:
+            end_tree(process)
+            killed[process] = None
+        quiet = 0 if found else quiet + 1
+        if quiet >= _QUIET_LOOKS:
+            break
+        time.sleep(_BETWEEN_LOOKS)
+    return list(killed)
+
+
+def erase(folder: Path) -> None:
+    """Remove a run's folder; a file that vanishes meanwhile is as good as removed.
+
+    Raises:
+        OSError: something in it cannot be removed.
+    """
+    for _ in range(3):
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(folder)
+        if not folder.exists():
+            return
