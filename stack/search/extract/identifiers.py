@@ -6,6 +6,8 @@ splitting off in v1.3. The parts are therefore indexed beside the content. Whole
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -22,6 +24,7 @@ _MAX_SPLIT = 128  # characters of an identifier beyond which it is data, not a n
 _PIECE = re.compile(r"[A-Z]{2,}s(?![a-z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 # A word with a letter and an inner seam: lower-to-upper, letter-to-digit, digit-to-letter, acronym-to-word, underscore.
 _WORD = re.compile(r"[^\W_]\w+")
+_WORDS_ONLY = bytes(code if chr(code).isalnum() or chr(code) == "_" else 0x20 for code in range(128)) + bytes(128)
 _SEAM = re.compile(r"[^\W_]_[^\W_]|[a-z\d][A-Z]|[A-Z][A-Z][a-z]|[A-Za-z]\d|\d[A-Za-z]")
 
 
@@ -69,22 +72,33 @@ def identifier_parts(text: str) -> tuple[str, ...]:
     """The distinct lower-cased parts of the compound identifiers in a text, and the heads of overlong words.
 
     Words without a seam are left out (the content has them), as are single letters; digits stay (`699`). At most 5,000
-    parts are kept, in order of first appearance.
+    parts are kept, in order of first appearance, and the heads of at most 200 overlong words.
 
     Args:
         text: any text; cost is linear in its length.
     """
-    parts: dict[str, None] = {}
-    overlong = 0
-    for word in dict.fromkeys(_WORD.findall(text)):
-        if len(word) > _MAX_SPLIT:
-            if overlong < _MAX_LONG_WORDS and len(word.encode("utf-8", "surrogatepass")) > MAX_WORD_BYTES:
-                parts[index_word(word)] = None
-                overlong += 1
-        elif _SEAM.search(word) or not word.isascii():
-            pieces = split(word)
-            if len(pieces) > 1:
-                parts.update(dict.fromkeys(piece for piece in pieces if len(piece) > 1 or piece.isdigit()))
-        if len(parts) >= _MAX_PARTS:
-            break
-    return tuple(parts)[:_MAX_PARTS]
+    words = dict.fromkeys(_ascii_words(text) if text.isascii() else _WORD.findall(text))
+    # All letters of one case have no seam; leaving them out here spares most of the work.
+    names = [word for word in words if len(word) <= _MAX_SPLIT and not (word.isalpha() and word.islower())]
+    parts = dict.fromkeys(itertools.chain.from_iterable(map(_compound, names)))
+    kept = itertools.islice(parts, _MAX_PARTS - _MAX_LONG_WORDS)
+    heads = (index_word(word) for word in words if len(word) > _MAX_SPLIT and _is_overlong(word))
+    return tuple(dict.fromkeys(itertools.chain(kept, itertools.islice(heads, _MAX_LONG_WORDS))))
+
+
+def _ascii_words(text: str) -> list[str]:
+    """The words of an ASCII text, several times as fast as by regular expression."""
+    return text.encode("ascii").translate(_WORDS_ONLY).decode("ascii").split()
+
+
+def _is_overlong(word: str) -> bool:
+    return len(word.encode("utf-8", "surrogatepass")) > MAX_WORD_BYTES
+
+
+@functools.lru_cache(maxsize=1 << 14)  # a repository uses the same names in most of its files
+def _compound(word: str) -> tuple[str, ...]:
+    """The parts worth indexing of a word, none if it has only one."""
+    if word.isascii() and not _SEAM.search(word):
+        return ()
+    pieces = split(word)
+    return tuple(piece for piece in pieces if len(piece) > 1 or piece.isdigit()) if len(pieces) > 1 else ()

@@ -18,7 +18,7 @@ MAX_PART_POSITIONS = 48_000
 OVERLAP = 256
 _BLOCK = 8 * 1024  # a block of this many characters never takes more than 4 positions each: 32,768
 
-_ASCII_TO_WORDS = {code: " " for code in range(128) if not chr(code).isalnum()}
+_ASCII_WORDS = bytes(code if chr(code).isalnum() else 0x20 for code in range(128)) + bytes(range(128, 256))
 _HARD = (";", "!", "?", ". ", ", ")
 _HARD_WIDE = ("。", "！", "？", "；", "，", "、", "।", "؟", "،")  # noqa: RUF001 - ambiguous on purpose
 _HARD_EXTRA = 7
@@ -48,10 +48,11 @@ def positions(text: str) -> int:
         text: any length; cost is linear. Every non-ASCII character counts as up to 3 words, because ideographs are
             segmented one by one in the worst case.
     """
-    words = len(text.translate(_ASCII_TO_WORDS).split())
+    raw = text.encode("utf-8", "surrogatepass")
+    words = len(raw.translate(_ASCII_WORDS).split())
     hard = sum(map(text.count, _HARD))
-    if not text.isascii():
-        words += len(text.encode("utf-8", "surrogatepass")) - len(text)
+    if len(raw) > len(text):
+        words += len(raw) - len(text)
         hard += sum(map(text.count, _HARD_WIDE))
     return words + _HARD_EXTRA * hard
 
