@@ -61,6 +61,8 @@ def node_settings(site: Site, password: SecretStr) -> str:
         "save": "60 1000",
         "maxmemory": "128mb",
         "maxmemory-policy": "allkeys-lfu",
+        # 5 s by default, to gather replicas for one transfer; each primary has one.
+        "repl-diskless-sync-delay": "0",
         # Otherwise a primary that is told to stop waits up to 10 s for a replica that may be gone already.
         "shutdown-timeout": "0",
     }

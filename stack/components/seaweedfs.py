@@ -74,4 +74,6 @@ class SeaweedFS(ObjectStore):
             "-s3.port.iceberg=0",
             "-s3.port.lance=0",
         ]
-        return Launch(arguments, cwd=site.config, env=tool.env)
+        # Told to end, its filer waits 15 s for calls that its own gateway keeps open (seaweedfs/seaweedfs pull 11363).
+        # By then it takes no more requests, and what it wrote is with the operating system.
+        return Launch(arguments, cwd=site.config, env=tool.env, grace=2.0)
