@@ -1,0 +1,140 @@
+"""The one HTML page of a run: no script, nothing fetched, readable on a phone and in the dark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from reports.evidence import Evidence, NotTested
+from reports.plots import measurement_plot, slowest_plot, timeline_plot
+from reports.verdict import ScenarioResult, Verdict, merge
+
+__all__ = ["page_text"]
+
+_MEANINGS = {
+    Verdict.PASS: "Every required scenario passed.",
+    Verdict.FAIL: "At least one promise is broken.",
+    Verdict.COULD_NOT_VERIFY: "Something required could not be verified. That is no pass.",
+}
+# Evidence rounds to milliseconds.
+_SHORTEST = 0.001
+
+
+@dataclass(frozen=True)
+class _Area:
+    name: str
+    verdict: Verdict
+    results: tuple[ScenarioResult, ...]
+
+    def number(self, verdict: Verdict) -> int:
+        return sum(result.verdict is verdict for result in self.results)
+
+
+@dataclass(frozen=True)
+class _Reason:
+    """Everything that was not tested for one reason."""
+
+    verdict: Verdict | None
+    why: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Plot:
+    title: str
+    note: str
+    svg: Markup
+
+
+def page_text(evidence: Evidence) -> str:
+    """The page, from evidence alone: the same evidence gives the same bytes."""
+    environment = Environment(
+        loader=PackageLoader("reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(seconds=_seconds, moment=_moment, slug=_slug)
+    return environment.get_template("report.html.j2").render(
+        evidence=evidence,
+        run=evidence.run,
+        meaning=_MEANINGS.get(evidence.verdict, ""),
+        summary=evidence.headline.partition(": ")[2],
+        order=(Verdict.FAIL, Verdict.COULD_NOT_VERIFY, Verdict.PASS, Verdict.NOT_CONFIGURED, Verdict.SIMULATED),
+        areas=_areas(evidence.results),
+        problems=_problems(evidence.results),
+        reasons=_reasons(evidence.not_tested),
+        plots=_plots(evidence),
+        Verdict=Verdict,
+    )
+
+
+def _problems(results: Sequence[ScenarioResult]) -> list[ScenarioResult]:
+    wrong = [result for result in results if result.verdict in (Verdict.FAIL, Verdict.COULD_NOT_VERIFY)]
+    return sorted(wrong, key=lambda result: result.verdict is not Verdict.FAIL)
+
+
+def _areas(results: Sequence[ScenarioResult]) -> list[_Area]:
+    ordered = sorted(results, key=lambda result: (result.area, result.id))
+    areas = []
+    for name, group in groupby(ordered, key=lambda result: result.area):
+        members = tuple(group)
+        areas.append(_Area(name, merge(result.verdict for result in members), members))
+    return areas
+
+
+def _reasons(untested: Sequence[NotTested]) -> list[_Reason]:
+    def key(one: NotTested) -> tuple[str, str]:
+        return one.verdict or "", one.why
+
+    return [
+        _Reason(members[0].verdict, members[0].why, tuple(member.id for member in members))
+        for members in (list(group) for _, group in groupby(sorted(untested, key=key), key=key))
+    ]
+
+
+def _plots(evidence: Evidence) -> list[_Plot]:
+    plots = [
+        _Plot(
+            "When each scenario ran",
+            "A row per feature file, a bar per scenario.",
+            _safe(timeline_plot(evidence.results)),
+        ),
+        _Plot("What took longest", "Seconds spent in the steps of a scenario.", _safe(slowest_plot(evidence.results))),
+    ]
+    for index, measurement in enumerate(evidence.measurements):
+        note = f"{len(measurement.values)} values, {min(measurement.values):.4g} to {max(measurement.values):.4g}"
+        note = f"{note} {measurement.unit}".strip() + (
+            f". Measured by {measurement.scenario}" if measurement.scenario else ""
+        )
+        plots.append(_Plot(measurement.name, f"{note}.", _safe(measurement_plot(measurement, f"measurement{index}"))))
+    return [plot for plot in plots if plot.svg]
+
+
+def _safe(svg: str) -> Markup:
+    # Drawn by matplotlib, which escapes every text it is given.
+    return Markup(svg)  # noqa: S704
+
+
+def _seconds(duration: float | None) -> str:
+    if duration is None:
+        return ""
+    if duration < 1:
+        return f"{duration * 1000:.0f} ms" if duration >= _SHORTEST else "< 1 ms"
+    minutes, seconds = divmod(duration, 60)
+    return f"{int(minutes)} min {seconds:02.0f} s" if minutes else f"{seconds:.1f} s"
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _slug(verdict: str) -> str:
+    return verdict.replace("_", "-")
