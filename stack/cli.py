@@ -146,7 +146,8 @@ def status(settings: Settings, run: str | None) -> int:
     if not stacks:
         _out.print("No stack is running. `engineroom up` starts one.")
         return _UNVERIFIED
-    return 0 if all([_print_status(stack) for stack in stacks]) else _FAIL
+    ready = [_print_status(stack) for stack in stacks]
+    return 0 if all(ready) else _FAIL
 
 
 @cli.command()
@@ -174,12 +175,10 @@ def logs(settings: Settings, component: str, run: str | None, *, follow: bool, l
 @click.pass_obj
 def verify(settings: Settings, paths: tuple[Path, ...], runtime: RuntimeName | None) -> int:
     """Run the features, or those below PATHS; print a verdict for each scenario and the path of the report."""
-    import os  # noqa: PLC0415 - the runtime reaches pytest as any user would give it
-
     import pytest  # noqa: PLC0415 - not needed by any other verb
 
-    os.environ["ENGINEROOM_RUNTIME"] = runtime or settings.runtime
-    return int(pytest.main([str(path) for path in paths] or ["features"]))
+    chosen = [str(path) for path in paths] or ["features"]
+    return int(pytest.main([f"--runtime={runtime or settings.runtime}", *chosen]))
 
 
 def _say(component: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The one settings model: `engineroom.toml`, then the environment, then flags. No other module reads the environment."""
+"""The settings: `engineroom.toml`, then the environment, then flags. No other module reads the environment."""
 
 from __future__ import annotations
 

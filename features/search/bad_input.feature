@@ -28,11 +28,8 @@ Feature: A file that cannot be read hides itself and nothing else
       | vendor/module | submodule |
 
   Scenario: A corrupt object is named, the rest of its repository is indexed
-    Given the repository "ada/broken" contains:
-      | path     | content         |
-      | good.txt | soundplover     |
-      | bad.txt  | brokenplover    |
-    When the object of "bad.txt" in "ada/broken" is damaged and all of it is indexed anew
+    Given the repository "ada/broken" is pushed with "good.txt" saying "soundplover" and a damaged "bad.txt"
+    When indexing is tried
     Then that run reports "bad.txt" of "ada/broken"
     And searching for "repo:ada/broken soundplover" finds exactly "good.txt"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,7 +16,9 @@ from psycopg.sql import SQL, Identifier
 from stack.errors import EngineRoomError
 from stack.search.extract.status import FileStatus
 
-__all__ = ["REFUSED", "BusyError", "IndexedFile", "IndexedRepository", "State"]
+__all__ = ["MIGRATIONS", "REFUSED", "BusyError", "IndexedFile", "IndexedRepository", "State"]
+
+MIGRATIONS = Path(__file__).parent / "migrations"
 
 REFUSED = "refused"
 """Status of a file that the engine would not take or turned out not to have: put again by every run."""

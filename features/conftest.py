@@ -1,0 +1,101 @@
+"""Starts the stack that the features run against, and tells the report about it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from reports.context import RunContext, run_context
+from stack.inventory import missing_need, secrets_of, servers_of
+from stack.reference import Reference
+from stack.runtimes import reap, start
+from stack.runtimes.base import Stack
+from stack.settings import Settings, load
+from stack.toolchain import Toolchain
+
+__all__ = ["filled", "reference", "settings", "stack"]
+
+pytest_plugins = [
+    "reports.pytest_plugin",
+    "steps.forge",
+    "steps.search",
+    "steps.stack",
+    "steps.objects",
+    "steps.lifecycle",
+]
+
+_SETTINGS = pytest.StashKey[Settings]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The one choice a run has beside its paths."""
+    parser.addoption("--runtime", help="where components run: local, containers, cluster, external")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Settings first: whatever is wrong with them is a usage error."""
+    settings = config.stash[_SETTINGS] = load(runtime=config.getoption("--runtime"))
+    context = run_context(config)
+    context.runtime = settings.runtime
+    context.scope_file = settings.scope_file.absolute()
+    context.evidence_dir = settings.evidence_dir.absolute()
+    context.needs = lambda name: missing_need(name, settings)
+
+
+@pytest.fixture(scope="session")
+def settings(pytestconfig: pytest.Config) -> Settings:
+    """What the user chose."""
+    return pytestconfig.stash[_SETTINGS]
+
+
+@pytest.fixture(scope="session")
+def stack(pytestconfig: pytest.Config, settings: Settings) -> Iterator[Stack]:
+    """One stack for the whole run."""
+    context = run_context(pytestconfig)
+    reap(settings)
+    begun = time.monotonic()
+    stack = start(settings)
+    try:
+        context.attach_measurement("start to all ready", "s", [time.monotonic() - begun])
+        context.deaths = stack.deaths
+        for server in servers_of(settings, stack):
+            context.add_server(server.name, server.version, server.licence, server.checksum)
+        for secret in secrets_of(stack.addresses):
+            context.add_secret(secret)
+        yield stack
+    finally:
+        context.deaths = None
+        _keep_logs(context, stack)
+        stack.stop()
+
+
+@pytest.fixture(autouse=True)
+def _undisturbed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Whatever a scenario killed or paused is there again before the next one."""
+    yield
+    if "stack" in request.fixturenames:
+        stack: Stack = request.getfixturevalue("stack")
+        stack.forgive()
+
+
+@pytest.fixture(scope="session")
+def reference(stack: Stack, settings: Settings) -> Iterator[Reference]:
+    """The forge on that stack."""
+    ctags = Toolchain(settings).require("ctags").program("ctags")
+    with Reference(stack.addresses, folder=stack.folder / "reference", ctags=ctags) as reference:
+        yield reference
+
+
+@pytest.fixture(scope="session")
+def filled(reference: Reference, settings: Settings) -> Reference:
+    """The forge with the corpus in it."""
+    reference.fill(settings.corpus, cache=settings.cache_dir)
+    return reference
+
+
+def _keep_logs(context: RunContext, stack: Stack) -> None:
+    destination: Path = context.evidence_dir / context.run_id / "logs"
+    stack.collect_logs(destination)

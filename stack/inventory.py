@@ -1,0 +1,100 @@
+"""What a run can count on and is made of: missing needs, servers with their versions, secrets that must not be told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pydantic import BaseModel, SecretStr
+
+from stack.addresses import Addresses, ObjectStoreAddress
+from stack.errors import UsageError
+from stack.runtimes.base import Stack
+from stack.settings import Settings
+from stack.toolchain import Toolchain
+
+__all__ = ["ServerFacts", "missing_need", "object_store", "secrets_of", "servers_of"]
+
+_COMPONENT_TOOLS = {
+    "postgresql-primary": "postgresql",
+    "postgresql-replica": "postgresql",
+    "opensearch": "opensearch",
+    "meilisearch": "meilisearch",
+}
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """One server of a run; no checksum means that it is not locked."""
+
+    name: str
+    version: str
+    licence: str
+    checksum: str | None
+
+
+def missing_need(name: str, settings: Settings) -> str | None:
+    """Why a scenario that needs this cannot run here; `None` when it can.
+
+    Args:
+        name: an entry of the toolchain file, or a runtime.
+        settings: of the run.
+    """
+    toolchain = Toolchain(settings)
+    if name in {"local", "containers", "cluster", "external"}:
+        return None if settings.runtime == name else f"this run is on the runtime {settings.runtime}"
+    if name not in {entry.name for entry in toolchain.entries()}:
+        return f"nothing here is called {name}"
+    if toolchain.find(name) is None:
+        return f"{name} is not installed: run `engineroom setup {name}`, or give its path"
+    return None
+
+
+def object_store(settings: Settings) -> ObjectStoreAddress | None:
+    """The store that S3_ENDPOINT names, if it names one.
+
+    Raises:
+        UsageError: its keys are missing.
+    """
+    if settings.s3_endpoint is None:
+        return None
+    if settings.s3_access_key is None or settings.s3_secret_key is None:
+        raise UsageError(
+            "S3_ENDPOINT is set without its keys", on=settings.s3_endpoint, fix="set S3_ACCESS_KEY and S3_SECRET_KEY"
+        )
+    return ObjectStoreAddress(
+        endpoint=settings.s3_endpoint, access_key=settings.s3_access_key, secret_key=settings.s3_secret_key
+    )
+
+
+def servers_of(settings: Settings, stack: Stack) -> Iterator[ServerFacts]:
+    """Every program that the components of a stack run, once."""
+    toolchain = Toolchain(settings)
+    licences = {entry.name: entry.licence for entry in toolchain.entries()}
+    running = {_tool_of(state.name, settings) for state in stack.status()} | {"ctags"}
+    for name in sorted(running & set(licences)):
+        installed = toolchain.find(name)
+        if installed is not None:
+            yield ServerFacts(name, installed.version, licences[name], installed.checksum)
+
+
+def secrets_of(addresses: Addresses) -> Iterator[str]:
+    """Every secret value in the addresses."""
+    yield from _secrets(addresses)
+
+
+def _secrets(value: object) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from _secrets(getattr(value, name))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _secrets(item)
+
+
+def _tool_of(component: str, settings: Settings) -> str:
+    if component.startswith("redis-"):
+        return "redis"
+    return settings.objects if component == "objects" else _COMPONENT_TOOLS.get(component, component)

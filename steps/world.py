@@ -1,0 +1,263 @@
+"""What the steps of a scenario share: a forge with its people and repositories, one engine, and the last answer."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from stack.addresses import EngineKind
+from stack.errors import EngineRoomError, UsageError
+from stack.forge.errors import AlreadyExistsError, NotFoundError
+from stack.forge.model import Issue, Level, RefUpdate, Visibility
+from stack.forge.repositories import Change, Person
+from stack.reference import Reference
+from stack.search.indexer import Report
+from stack.search.results import CodeHit, RecordHit, Results
+
+__all__ = ["Row", "World", "split"]
+
+
+def split(full_name: str) -> tuple[str, str]:
+    """`owner/name` in two."""
+    owner, _, name = full_name.partition("/")
+    return owner, name
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file of a table: path, content, and optionally who committed it when."""
+
+    path: str
+    content: str
+    author: str = "Ada"
+    date: datetime | None = None
+
+
+@dataclass
+class World:
+    """The controller that steps delegate to."""
+
+    reference: Reference
+    engine: EngineKind
+    slow: float = 1.0
+    results: Results | None = None
+    refusal: UsageError | None = None
+    viewer: str | None = None
+    report: Report | None = None
+    failure: EngineRoomError | None = None
+    issue: tuple[str, Issue] | None = None
+    _spoilt: set[str] = field(default_factory=set)
+
+    def user(self, name: str) -> None:
+        """Make sure that there is such a user."""
+        try:
+            self.reference.forge.create_user(name, full_name=name.capitalize())
+        except AlreadyExistsError:
+            return
+
+    def repository(self, full_name: str, *, visibility: Visibility = "public") -> None:
+        """Make sure that there is such a repository, in the forge and in git, with this visibility."""
+        forge, git = self.reference.forge, self.reference.repositories
+        owner, name = split(full_name)
+        self.user(owner)
+        found = forge.find_repository(owner, name)
+        if found is None:
+            forge.create_repository(owner, name, visibility=visibility)
+        elif found.visibility != visibility:
+            forge.set_visibility(owner, name, visibility)
+        if not git.exists(f"{full_name}.git"):
+            git.create(f"{full_name}.git")
+
+    def fill(self, full_name: str, rows: Iterable[Row], *, visibility: Visibility = "public") -> None:
+        """Make a repository hold exactly these files, each row a commit."""
+        self.repository(full_name, visibility=visibility)
+        self.reference.forge.set_default_branch(*split(full_name), "main")
+        self.reference.repositories.set_head(f"{full_name}.git", branch="main")
+        for number, row in enumerate(rows):
+            files: dict[str | bytes, Change] = {row.path: row.content.encode()}
+            self.push(full_name, files, author=row.author, date=row.date, fresh=number == 0)
+
+    def push(
+        self,
+        full_name: str,
+        files: Mapping[str | bytes, Change],
+        *,
+        author: str = "Ada",
+        date: datetime | None = None,
+        fresh: bool = False,
+        branch: str = "main",
+    ) -> None:
+        """Push one commit and announce it as the git server does; `fresh` starts over with nothing but these files."""
+        person = Person(author, f"{author.lower()}@forge.example")
+        name = f"{full_name}.git"
+        _, update = self.reference.repositories.push(
+            name,
+            branch,
+            files,
+            author=person,
+            date=date or datetime.now(UTC),
+            message="change",
+            force=fresh,
+            orphan=fresh,
+        )
+        self.announce(full_name, update)
+
+    def announce(self, full_name: str, *updates: RefUpdate, wiki: bool = False) -> None:
+        """Say that refs have moved."""
+        self.reference.forge.record_push(*split(full_name), updates, wiki=wiki)
+
+    def write_wiki(self, full_name: str, path: str, text: str) -> None:
+        """Write one wiki page as a commit."""
+        self.repository(full_name)
+        git, name = self.reference.repositories, f"{full_name}.wiki.git"
+        if not git.exists(name):
+            git.create(name)
+        commit, update = git.push(
+            name,
+            "main",
+            {path: text.encode()},
+            author=Person("Ada", "ada@forge.example"),
+            date=datetime.now(UTC),
+            message=f"write {path}",
+        )
+        owner, repository = split(full_name)
+        title = path.rpartition(".")[0]
+        self.reference.forge.record_wiki_page(owner, repository, path, title=title, author=owner, commit=commit)
+        self.announce(full_name, update, wiki=True)
+
+    def open_issue(self, full_name: str, title: str, *, author: str = "ada", body: str = "") -> None:
+        """Open an issue, and remember it."""
+        self.repository(full_name, visibility=self.visibility(full_name))
+        self.user(author)
+        issue = self.reference.forge.open_issue(*split(full_name), author=author, title=title, body=body)
+        self.issue = (full_name, issue)
+
+    def comment(self, text: str) -> None:
+        """Comment on the last issue."""
+        full_name, issue = self._last_issue()
+        self.reference.forge.add_comment(*split(full_name), issue.number, author=issue.author, body=text)
+
+    def close_issue(self) -> None:
+        """Close the last issue."""
+        full_name, issue = self._last_issue()
+        self.reference.forge.edit(*split(full_name), issue.number, state="closed")
+
+    def _last_issue(self) -> tuple[str, Issue]:
+        assert self.issue is not None, "no issue was opened yet"
+        return self.issue
+
+    def visibility(self, full_name: str) -> Visibility:
+        """What a repository is now; public when it is not there."""
+        found = self.reference.forge.find_repository(*split(full_name))
+        return found.visibility if found else "public"
+
+    def let_read(self, full_name: str, user: str) -> None:
+        """Make a user a collaborator who may read."""
+        self.user(user)
+        self.reference.forge.add_collaborator(*split(full_name), user, level=Level.READ)
+
+    def delete(self, full_name: str) -> None:
+        """Delete a repository in the forge and in git, as the forge's owner would."""
+        try:
+            self.reference.forge.delete_repository(*split(full_name))
+        except NotFoundError:
+            return
+        self.reference.repositories.delete(f"{full_name}.git")
+
+    def rename(self, full_name: str, new_name: str) -> None:
+        """Rename a repository in the forge and in git."""
+        owner, name = split(full_name)
+        self.delete(f"{owner}/{new_name}")
+        self.reference.forge.rename_repository(owner, name, new_name)
+        self.reference.repositories.move(f"{full_name}.git", f"{owner}/{new_name}.git")
+
+    def lose_git_data(self, full_name: str) -> None:
+        """Remove the git repository behind the forge's back."""
+        shutil.rmtree(self.reference.repositories.path(f"{full_name}.git"))
+        self._spoilt.add(full_name)
+
+    def content(self, full_name: str, path: str) -> bytes:
+        """What a file holds on the default branch."""
+        git, name = self.reference.git, f"{full_name}.git"
+        blob = next(iter(git.blobs(name, [self._oid(full_name, path)], limit=100_000_000)))
+        assert blob.data is not None, f"{path} cannot be read"
+        return blob.data
+
+    def damage(self, full_name: str, path: str) -> None:
+        """Overwrite the object of a file by garbage; it must be a loose one, as a small push leaves it."""
+        oid = self._oid(full_name, path)
+        loose = self.reference.repositories.path(f"{full_name}.git") / "objects" / oid[:2] / oid[2:]
+        loose.chmod(0o644)
+        loose.write_bytes(b"not an object")
+        self._spoilt.add(full_name)
+
+    def _oid(self, full_name: str, path: str) -> str:
+        git, name = self.reference.git, f"{full_name}.git"
+        head = git.head(name)
+        assert head.commit is not None, f"{full_name} has no commit"
+        return next(entry.oid for entry in git.tree(name, head.commit) if entry.path == path.encode())
+
+    def tidy(self) -> None:
+        """Delete what a scenario spoilt on purpose, so that no later run meets it."""
+        for full_name in self._spoilt:
+            self.reference.forge.delete_repository(*split(full_name))
+            if self.reference.repositories.exists(f"{full_name}.git"):
+                self.reference.repositories.delete(f"{full_name}.git")
+        self._spoilt.clear()
+
+    def index(self, seconds: float | None = None, *, full: bool = False) -> None:
+        """Index the forge; longer than `seconds` is a broken promise."""
+        begun = time.monotonic()
+        self.report = self.reference.index(self.engine, full=full)
+        took = time.monotonic() - begun
+        assert seconds is None or took <= seconds * self.slow, f"indexing took {took:.1f} s, promised were {seconds} s"
+
+    def try_index(self) -> None:
+        """Index the forge; whatever trouble there is, is kept for the next step."""
+        self.failure = None
+        try:
+            self.report = self.reference.index(self.engine)
+        except EngineRoomError as error:
+            self.failure = error
+
+    def search(self, query: str, viewer: str | None = None) -> None:
+        """Ask, and keep the answer or the refusal."""
+        self.viewer, self.results, self.refusal = viewer, None, None
+        with self.reference.search(self.engine) as search:
+            try:
+                self.results = search.search(query, viewer=viewer, per_page=50)
+            except UsageError as error:
+                self.refusal = error
+
+    @property
+    def answer(self) -> Results:
+        """The last answer; a refused query is a failed expectation."""
+        assert self.refusal is None, f"the query was refused: {self.refusal}"
+        assert self.results is not None, "nothing was asked yet"
+        return self.results
+
+    def code(self, number: int | None = None) -> list[CodeHit]:
+        """The first hits of the last answer, which must be files; all of them without a number."""
+        hits = self.answer.hits if number is None else self.answer.hits[:number]
+        assert number is None or len(hits) == number, f"only {len(hits)} hits of {self.answer.total}"
+        return [hit for hit in hits if isinstance(hit, CodeHit)]
+
+    def records(self) -> list[RecordHit]:
+        """The hits of the last answer, which must be records."""
+        return [hit for hit in self.answer.hits if isinstance(hit, RecordHit)]
+
+    def blob(self, hit: CodeHit) -> str:
+        """The text of the blob that a hit shows."""
+        blob = next(iter(self.reference.git.blobs(f"{hit.repository}.git", [hit.blob], limit=10_000_000)))
+        assert blob.data is not None, f"{hit.path}: the shown blob {hit.blob} is not in git"
+        return blob.data.decode("utf-8", "replace")
+
+    def status_of(self, full_name: str, path: str) -> str | None:
+        """What the index says became of a file."""
+        repository = self.reference.forge.find_repository(*split(full_name))
+        assert repository is not None, f"there is no repository {full_name}"
+        with self.reference.state(self.engine) as state:
+            return next((row.status for row in state.files(repository.id) if row.display == path), None)
