@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 
-from stack.search.engines.base import Document
+from stack.search.engines.base import Document, JsonValue
 from stack.search.extract.document import CodeDocument, RepositoryFacts
+from stack.search.extract.records import RecordDocument
 from stack.search.extract.symbol import Symbol
 
-__all__ = ["code", "path_tokens", "repository_patch", "symbol_line", "symbols", "weight", "year"]
+__all__ = ["code", "path_tokens", "record", "repository_patch", "symbol_line", "symbols", "weight", "year"]
 
 _MAX_DEPTH = 12  # aligned sub-paths grow with the square of the depth; deeper paths keep their last components
 
@@ -95,6 +96,37 @@ def code(document: CodeDocument) -> Document:
         "identifiers": list(document.identifiers),
         "content": document.content,
     }
+
+
+def record(document: RecordDocument) -> Document:
+    """One part of a record as an engine stores it; what a kind has no field for is left out."""
+    fields: dict[str, JsonValue] = {
+        "id": document.id,
+        "file_id": document.file_id,
+        "kind": document.kind,
+        "title": document.title,
+        "body": document.body,
+        "identifiers": list(document.identifiers),
+        "author": document.author,
+        "state": document.state,
+        "labels": list(document.labels),
+        "number": document.number,
+        "created": document.created,
+        "updated": document.updated,
+        "year": year(document.updated),
+        "repository": document.repository,
+        "owner": document.owner,
+        "visibility": document.visibility,
+        "stars": document.stars,
+        "url": document.url,
+    }
+    if document.repository_id is not None:
+        fields |= {"repository_id": document.repository_id}
+    if document.kind in {"issue", "pull_request", "wiki"}:
+        fields |= {"archived": document.archived, "comments": list(document.comments)}
+    elif document.kind == "repository":
+        fields |= {"archived": document.archived, "fork": document.fork}
+    return fields
 
 
 def weight(document: CodeDocument) -> int:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from stack.forge.adapter import Forge
 from stack.forge.errors import RepositoryMissingError
@@ -107,7 +108,7 @@ class RecordIndexer:
         known = self.state.records(index.value, repository_id)
         refused: list[str] = []
         batch: list[Document] = []
-        for document in wanted:
+        for document in chain.from_iterable(map(records.parts, wanted)):
             fields = record(document)
             digest = known.pop(document.id, None)
             if digest != _digest(fields):
