@@ -17,9 +17,9 @@ from tenacity import RetryError, Retrying, retry_if_result, stop_after_delay, wa
 
 from stack.toolchain.errors import ToolchainError
 
-__all__ = ["Cache", "make_readable", "size_of"]
+__all__ = ["TEMPORARY", "Cache", "make_readable", "size_of"]
 
-_TEMPORARY = ".new-"
+TEMPORARY = ".new-"  # what a name begins with until the thing is whole
 _LOCK_WAIT = 1800.0  # seconds; the longest build from source takes a few minutes on two cores
 _LOCK_POLL = 0.2  # seconds
 _MEGABYTE = 1_000_000
@@ -141,7 +141,8 @@ class Cache:
 
     def clean(self, name: str) -> list[str]:
         """Remove what a killed setup left of one tool; call it holding the tool's lock."""
-        left = sorted((self.folder / "tools" / name).glob(f"{_TEMPORARY}*"))
+        places = (self.folder / "tools" / name, self.downloads / name)
+        left = sorted(folder for place in places for folder in place.glob(f"{TEMPORARY}*"))
         for folder in left:
             shutil.rmtree(folder)
         return [folder.name for folder in left]
@@ -150,7 +151,7 @@ class Cache:
     def laying(self, name: str, key: str) -> Iterator[Path]:
         """A temporary folder that takes the tool's place when the block ends well, and vanishes when it does not."""
         parent = self.make("tools", name)
-        temporary = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir=parent))
+        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=parent))
         try:
             yield temporary
             temporary.chmod(0o755)

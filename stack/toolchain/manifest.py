@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -199,6 +200,10 @@ class Manifest(_Model):
             for need in (*entry.needs, *entry.build_needs):
                 if need not in names:
                     raise ValueError(f"{entry.name} needs {need}, which this file does not name")
+        try:
+            TopologicalSorter({entry.name: (*entry.needs, *entry.build_needs) for entry in self.tools}).prepare()
+        except CycleError as error:
+            raise ValueError("tools need each other: " + ", ".join(error.args[1])) from error
         return self
 
     def entry(self, name: str) -> Entry:

@@ -23,7 +23,7 @@ __all__ = ["fetch", "install"]
 
 _ANSWER_LIMIT = 30.0  # seconds without a byte
 _BLOCK = 1 << 18
-_PARTIAL = 206
+_PARTIAL, _NOTHING_THERE = 206, 416  # RFC 9110, sections 15.3.7 and 15.5.17
 
 
 def install(job: Job, source: ArchiveSource) -> Laid:
@@ -102,14 +102,25 @@ def fetch(address: str, path: Path, *, allowed: Iterable[str], job: Job) -> None
         urllib.error.URLError: the host cannot be reached or refuses.
     """
     part = path.with_name(path.name + ".part")
-    have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(address, headers={"Range": f"bytes={have}-"} if have else {})  # noqa: S310 - the model admits https only
     hosts = frozenset({str(urlsplit(address).hostname), *allowed})
     opener = urllib.request.build_opener(_OnlyNamedHosts(hosts))
-    with opener.open(request, timeout=_ANSWER_LIMIT) as answer:
-        goes_on = answer.status == _PARTIAL
-        _copy(answer, part, job, have if goes_on else 0)
+    have = part.stat().st_size if part.exists() else 0
+    try:
+        with opener.open(_request(address, have), timeout=_ANSWER_LIMIT) as answer:
+            _copy(answer, part, job, have if answer.status == _PARTIAL else 0)
+    except urllib.error.HTTPError as error:
+        if error.code != _NOTHING_THERE or not have:
+            raise
+        # The part is whole already, or is of another file: its length alone does not tell, so begin again.
+        part.unlink()
+        with opener.open(_request(address, 0), timeout=_ANSWER_LIMIT) as answer:
+            _copy(answer, part, job, 0)
     part.replace(path)
+
+
+def _request(address: str, have: int) -> urllib.request.Request:
+    headers = {"Range": f"bytes={have}-"} if have else {}
+    return urllib.request.Request(address, headers=headers)  # noqa: S310 - the model admits https only
 
 
 def _copy(answer: HTTPResponse, part: Path, job: Job, have: int) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from stack.toolchain.cache import TEMPORARY
 from stack.toolchain.errors import LockMismatchError, ToolchainError
 from stack.toolchain.locks import sha256
 from stack.toolchain.manifest import DebianSource
@@ -52,7 +53,7 @@ def install(job: Job, source: DebianSource) -> Laid:
             raise
         # No index yet, or one so old that its packages have gone: get a fresh one of our own, and try once more.
         job.say("refreshing the package index")
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=job.downloads) as index:
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=job.downloads) as index:
             apt = _Apt(job, index=Path(index))
             apt.update()
             files = apt.fetch(source)

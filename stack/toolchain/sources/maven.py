@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from stack.toolchain.cache import TEMPORARY
 from stack.toolchain.locks import check_all, sha256
 from stack.toolchain.manifest import MavenModule, MavenSource
 from stack.toolchain.sources.job import Job, Laid
@@ -37,7 +38,7 @@ def install(job: Job, source: MavenSource) -> Laid:
 
 def lay(job: Job, source: MavenSource) -> dict[str, str]:
     """Let Maven copy the jars, arrange them, and tell the SHA-256 of each; nothing is compared yet."""
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=job.downloads) as folder:
+    with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=job.downloads) as folder:
         project = Path(folder)
         write_project(project, source)
         job.say("resolving with Maven")

@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from stack.toolchain.cache import TEMPORARY
 from stack.toolchain.errors import ToolchainError
 from stack.toolchain.locks import check, sha256
 from stack.toolchain.manifest import WheelSource
@@ -31,7 +32,7 @@ def install(job: Job, source: WheelSource) -> Laid:
     kept = _kept(job, checksums)
     if kept is None:
         job.say(f"downloading {source.project} {job.entry.version}")
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=job.downloads) as folder:
+        with tempfile.TemporaryDirectory(prefix=TEMPORARY, dir=job.downloads) as folder:
             fresh = download(job, source, Path(folder))
             check(fresh, checksums, lock=job.lock_file)
             kept = job.downloads / fresh.name
