@@ -193,6 +193,10 @@ class Component(abc.ABC):
     def address(self, plan: Plan, known: Addresses) -> Addresses:
         """The addresses with this component's own added."""
 
+    def outside(self, plan: Plan) -> tuple[Path, ...]:  # noqa: ARG002 - few servers do this
+        """Sockets that the server insists on making outside its own folder; whoever ends it removes them."""
+        return ()
+
     def shown_address(self, plan: Plan) -> str:
         """Where it answers, for a person."""
         site = plan.site(self.name)

@@ -64,10 +64,11 @@ def probe(address: ObjectStoreAddress) -> Capabilities:
         return Capabilities((locked,))
     try:
         for name, check in (
+            # First, so that its lock has lapsed when the bucket is removed.
+            ("object lock", _object_lock),
             ("multipart", _multipart),
             ("conditional writes", _conditional),
             ("versioning", _versioning),
-            ("object lock", _object_lock),
         ):
             checks.append(_checked(name, check, client, bucket))
     finally:
@@ -126,8 +127,8 @@ def _versioning(client: S3Client, bucket: str) -> tuple[bool, str]:
 def _object_lock(client: S3Client, bucket: str) -> tuple[bool, str]:
     retention = _RETENTION
     while True:
-        # The clocks of a store and of this machine may differ by a little; the lock is ours to outlast, not to time.
-        until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=retention)
+        # Whole seconds travel; a fraction would be cut off on the way, and the lock would lapse earlier than asked.
+        until = dt.datetime.now(dt.UTC).replace(microsecond=0) + dt.timedelta(seconds=retention)
         version = client.put_object(
             Bucket=bucket,
             Key="locked",
@@ -158,6 +159,6 @@ def _remove(client: S3Client, bucket: str) -> None:
         except (BotoCoreError, ClientError):
             if time.monotonic() > give_up:
                 return
-            time.sleep(0.5)
+            time.sleep(0.1)
         else:
             return

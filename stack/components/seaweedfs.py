@@ -39,6 +39,12 @@ class SeaweedFS(ObjectStore):
         """Identities and the growth of volumes."""
         return {_IDENTITIES: identities(plan.secrets), _MASTER: _MASTER_TOML}
 
+    def outside(self, plan: Plan) -> tuple[Path, ...]:
+        """The sockets beside its gRPC ports, whose place cannot be chosen."""
+        ports = plan.site(self.name).ports
+        roles = ("master", "volume", "filer", "s3")
+        return tuple(Path(f"/tmp/seaweedfs-{role}-grpc-{ports[f'{role}-grpc']}.sock") for role in roles)  # noqa: S108
+
     def launch(self, plan: Plan) -> Launch:
         """One `weed server`."""
         site = plan.site(self.name)

@@ -136,6 +136,7 @@ class BringUp:
         with edit(self._folder) as record:
             mine = record.components[component.name]
             mine.process, mine.since, mine.intent = process, dt.datetime.now(dt.UTC), "run"
+            mine.outside = [*component.outside(plan)]
         del began
         self._await(component, component.answers(plan), process)
         return process

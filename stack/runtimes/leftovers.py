@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
+import stat
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -122,13 +124,27 @@ def sweep(run: str, folder: Path) -> list[ProcessId]:
 
 
 def erase(folder: Path) -> None:
-    """Remove a run's folder; a file that vanishes meanwhile is as good as removed.
+    """Remove a run's folder and its sockets elsewhere; a file that vanishes meanwhile is as good as removed.
 
     Raises:
         OSError: something in it cannot be removed.
     """
+    for path in _outside(folder):
+        # Only sockets: a record that was tampered with must not have us remove anything else.
+        with contextlib.suppress(OSError):
+            if stat.S_ISSOCK(path.lstat().st_mode):
+                path.unlink()
     for _ in range(3):
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(folder)
         if not folder.exists():
             return
+
+
+def _outside(folder: Path) -> list[Path]:
+    # Without the record's model: the watchdog is small, and a half-written record must not stop it.
+    try:
+        components = json.loads((folder / "run.json").read_text("utf-8"))["components"]
+        return [Path(path) for component in components.values() for path in component.get("outside", ())]
+    except (OSError, ValueError, KeyError, AttributeError):
+        return []

@@ -38,6 +38,8 @@ class ComponentRecord(_Model):
     process: ProcessId | None = None
     since: dt.datetime | None = None
     intent: Intent = "run"
+    # Sockets it makes outside the run's folder; see `stack.runtimes.leftovers.erase`, which reads this without us.
+    outside: list[Path] = []
 
 
 class RunRecord(_Model):

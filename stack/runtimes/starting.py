@@ -45,12 +45,18 @@ def start_local(
     """Start a stack on this machine; see `stack.runtimes.start`."""
     reap(settings.state_dir)
     user = service_user(settings.service_user)
+    unfit: dict[str, StoreUnfitError] = {}
     for store in _stores(settings, tools):
         try:
-            return _start(settings, tools, store, user, components, detached=detached, progress=progress, logs=logs)
+            stack = _start(settings, tools, store, user, components, detached=detached, progress=progress, logs=logs)
         except StoreUnfitError as error:
-            unfit = error
-    raise unfit
+            unfit[store] = error
+        else:
+            if unfit:
+                with edit(stack.folder) as record:
+                    record.missing |= {name: f"{error.what}: {error.on}" for name, error in unfit.items()}
+            return stack
+    raise next(iter(unfit.values()))
 
 
 def _stores(settings: Settings, tools: ToolSource) -> list[StoreName]:
