@@ -140,6 +140,8 @@ class CodeIndexer:
             facts=facts_digest(facts),
             visibility=facts.visibility,
             fork=facts.fork,
+            archived=facts.archived,
+            stars=facts.stars,
             settings=known.settings if known else settings,
             complete=False,
         )

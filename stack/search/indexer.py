@@ -313,6 +313,8 @@ class _Run:
                     facts=facts_digest(facts),
                     visibility=facts.visibility,
                     fork=facts.fork,
+                    archived=facts.archived,
+                    stars=facts.stars,
                 )
             )
             self._records.repository(repository)

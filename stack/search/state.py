@@ -42,6 +42,8 @@ class IndexedRepository:
     facts: str
     visibility: str
     fork: bool
+    archived: bool
+    stars: int
     settings: str
     complete: bool
 

@@ -16,6 +16,8 @@ CREATE TABLE search.repository (
     facts          text   NOT NULL,           -- digest of what every document repeats: name, visibility, stars, ...
     visibility     text   NOT NULL,
     fork           boolean NOT NULL,
+    archived       boolean NOT NULL,
+    stars          integer NOT NULL,
     settings       text   NOT NULL,           -- digest of what decides the documents' shape
     complete       boolean NOT NULL,          -- false: some files are still to do
     indexed_at     timestamptz NOT NULL DEFAULT now(),

@@ -1,0 +1,91 @@
+"""Evaluates what is left of a query on one file: its text, its path, its fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from stack.search.engines.base import Filter, JsonValue
+from stack.search.exact.verify import Match, Matcher
+from stack.search.extract.symbol import Symbol
+from stack.search.filters import matches
+from stack.search.query import nodes
+from stack.search.query.nodes import Case, Node
+from stack.search.query.patterns import field_test
+
+__all__ = ["Subject", "TextTest"]
+
+_MATCHES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One file: text, path, the fields filters look at, and its definitions (asked for only when needed)."""
+
+    text: str
+    path: str
+    fields: Mapping[str, JsonValue]
+    symbols: Callable[[], list[Symbol]]
+
+
+@dataclass(slots=True)
+class TextTest:
+    """A query's tree made ready to be tried on many files.
+
+    A word counts as found where it stands in the text or the path, in any case of letters, be it part of a longer
+    word; literals and regular expressions are looked for in the text alone.
+
+    Args:
+        root: what has to hold.
+        case: of the whole query.
+        filter_of: the filter that a leaf without text stands for.
+    """
+
+    root: Node
+    case: Case
+    filter_of: Callable[[Node], Filter]
+    _matchers: dict[Node, Matcher] = field(default_factory=dict)
+
+    def holds(self, subject: Subject) -> bool:
+        """Whether a file matches."""
+        return self._holds(self.root, subject)
+
+    def found(self, subject: Subject) -> list[Match]:
+        """Where the wanted texts stand, line by line in the order of the file; the first of each leaf always."""
+        found: dict[tuple[int, int], Match] = {}
+        for leaf in _wanted(self.root):
+            for match in self._matcher(leaf).matches(subject.text, limit=_MATCHES):
+                found.setdefault((match.line, match.column), match)
+        return [found[place] for place in sorted(found)]
+
+    def _holds(self, node: Node, subject: Subject) -> bool:
+        match node:
+            case nodes.AllOf(parts):
+                held = all(self._holds(part, subject) for part in parts)
+            case nodes.AnyOf(parts):
+                held = any(self._holds(part, subject) for part in parts)
+            case nodes.Not(inner):
+                held = not self._holds(inner, subject)
+            case nodes.Word(text):
+                held = self._matcher(node).found(subject.text) or text.casefold() in subject.path.casefold()
+            case nodes.Literal() | nodes.Regex():
+                held = self._matcher(node).found(subject.text)
+            case nodes.FieldFilter(nodes.Field.SYM):
+                test = field_test(node)
+                held = any(test(symbol.name) for symbol in subject.symbols())
+            case _:
+                held = matches(self.filter_of(node), subject.fields)
+        return held
+
+    def _matcher(self, leaf: Node) -> Matcher:
+        if leaf not in self._matchers:
+            self._matchers[leaf] = Matcher(leaf, self.case)
+        return self._matchers[leaf]
+
+
+def _wanted(node: Node) -> list[nodes.TextAtom]:
+    if isinstance(node, nodes.Word | nodes.Literal | nodes.Regex):
+        return [node]
+    if isinstance(node, nodes.AllOf | nodes.AnyOf):
+        return [leaf for part in node.parts for leaf in _wanted(part)]
+    return []
