@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import re
 import signal
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -101,13 +102,23 @@ class Site:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that the components of one stack know about each other."""
+    """All that the components of one stack know about each other.
+
+    Args:
+        run: the stack's id.
+        sites: where each component lives.
+        secrets: every secret of the stack.
+        tools: where programs are.
+        git_root: the folder of the forge's repositories.
+        called_off: set when nobody waits for the result any more; long steps must end soon then.
+    """
 
     run: str
     sites: Mapping[str, Site]
     secrets: Secrets
     tools: ToolSource
     git_root: Path
+    called_off: threading.Event = field(default_factory=threading.Event)
 
     def site(self, name: str) -> Site:
         """Where a component of this stack lives."""

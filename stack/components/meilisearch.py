@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stack.addresses import Addresses, EngineAddress
 from stack.components.base import Component, Launch, Plan, Site
-from stack.components.waits import Condition, HttpAnswers
+from stack.components.waits import AllOf, Condition, HttpAnswers
 
 __all__ = ["MEILISEARCH", "Meilisearch", "available", "node_settings"]
 
@@ -59,8 +59,14 @@ class Meilisearch(Component):
         return Launch(arguments, cwd=site.scratch, env=tool.env)
 
     def answers(self, plan: Plan) -> Condition:
-        """`/health` says available."""
-        return HttpAnswers(f"{self._url(plan)}/health", accept=available)
+        """`/health` says available, and our key is accepted: it is not the server of another stack."""
+        key = plan.secrets.meilisearch.get_secret_value()
+        return AllOf(
+            (
+                HttpAnswers(f"{self._url(plan)}/health", accept=available),
+                HttpAnswers(f"{self._url(plan)}/version", headers={"Authorization": f"Bearer {key}"}),
+            )
+        )
 
     def address(self, plan: Plan, known: Addresses) -> Addresses:
         """Add an engine."""

@@ -55,7 +55,7 @@ class ObjectStore(Component):
         """
         address = self.objects_address(plan)
         try:
-            wait(KeepsObjects(address), within=_FIRST_WRITE_WITHIN)
+            wait(KeepsObjects(address), within=_FIRST_WRITE_WITHIN, called_off=plan.called_off)
         except WaitGaveUpError as error:
             raise StartError(
                 "The object store answers but keeps no object",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 
 from stack.addresses import Addresses, EngineAddress
 from stack.components.base import Component, Launch, Plan, Runner, Site
 from stack.components.waits import Condition, HttpAnswers
 
-__all__ = ["LOGGING", "OPENSEARCH", "OpenSearch", "healthy", "node_settings"]
+__all__ = ["LOGGING", "OPENSEARCH", "OpenSearch", "cluster_name", "healthy", "node_settings"]
 
 OPENSEARCH = "opensearch"
 _HEAP = "512m"
@@ -24,10 +25,15 @@ rootLogger.appenderRef.console.ref = console
 """
 
 
-def node_settings(site: Site) -> str:
+def cluster_name(run: str) -> str:
+    """The cluster's name, by which a node of another stack on a port of ours is told apart."""
+    return f"engineroom-{run}"
+
+
+def node_settings(site: Site, cluster: str) -> str:
     """opensearch.yml of a node that is a cluster by itself (JSON, which is YAML)."""
     settings = {
-        "cluster.name": "engineroom",
+        "cluster.name": cluster,
         "node.name": site.name,
         "discovery.type": "single-node",
         "network.host": site.host,
@@ -42,12 +48,15 @@ def node_settings(site: Site) -> str:
     return json.dumps(settings, indent=1) + "\n"
 
 
-def healthy(body: bytes) -> str:
+def healthy(cluster: str, body: bytes) -> str:
     """What is wrong with an answer of `_cluster/health`; an empty string when nothing is."""
     try:
-        status = json.loads(body).get("status")
+        health = json.loads(body)
+        status, name = health.get("status"), health.get("cluster_name")
     except (ValueError, AttributeError):
         return "something that is not a health document"
+    if name != cluster:
+        return f"for another cluster, {name}"
     return "" if status in ("green", "yellow") else f"cluster status {status}"
 
 
@@ -62,7 +71,10 @@ class OpenSearch(Component):
 
     def files(self, plan: Plan) -> Mapping[str, str]:
         """Node settings and logging to standard output."""
-        return {"opensearch.yml": node_settings(plan.site(self.name)), "log4j2.properties": LOGGING}
+        return {
+            "opensearch.yml": node_settings(plan.site(self.name), cluster_name(plan.run)),
+            "log4j2.properties": LOGGING,
+        }
 
     def prepare(self, plan: Plan, run: Runner) -> None:
         """Lay a home of its own around the installed modules: the server creates missing folders in its home."""
@@ -114,7 +126,8 @@ class OpenSearch(Component):
 
     def answers(self, plan: Plan) -> Condition:
         """The cluster is green or yellow."""
-        return HttpAnswers(f"{self._url(plan)}/_cluster/health?timeout=1s", accept=healthy)
+        accept = partial(healthy, cluster_name(plan.run))
+        return HttpAnswers(f"{self._url(plan)}/_cluster/health?timeout=1s", accept=accept)
 
     def address(self, plan: Plan, known: Addresses) -> Addresses:
         """Add an engine."""

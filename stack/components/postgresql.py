@@ -11,7 +11,7 @@ from psycopg import sql
 from pydantic import SecretStr
 
 from stack.addresses import Addresses, PostgresAddress
-from stack.components.base import Component, Launch, Plan, Runner, Site
+from stack.components.base import Component, Launch, Plan, Runner, Site, StartError
 from stack.components.postgresql_config import (
     CONF,
     DATABASE,
@@ -132,7 +132,22 @@ class Primary(_Server):
         return SqlAnswers(administrator(plan), in_recovery=False)
 
     def settle(self, plan: Plan) -> None:
-        """Create the roles, the slot and the database where they do not exist."""
+        """Create the roles, the slot and the database where they do not exist.
+
+        Raises:
+            StartError: the server refused.
+        """
+        try:
+            self._create_what_is_missing(plan)
+        except psycopg.Error as error:
+            raise StartError(
+                "PostgreSQL answers but refused to create roles, slot or database",
+                on=self.shown_address(plan),
+                got=str(error).strip(),
+                fix="look at its log",
+            ) from error
+
+    def _create_what_is_missing(self, plan: Plan) -> None:
         with psycopg.connect(administrator(plan).conninfo(), autocommit=True) as connection:
             _ensure_role(connection, REPLICATOR, plan.secrets.postgres_replication, "REPLICATION")
             _ensure_role(connection, OWNER, plan.secrets.postgres_forge, "NOSUPERUSER")

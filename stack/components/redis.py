@@ -184,27 +184,11 @@ def _form(plan: Plan) -> None:
     """
     sites = [plan.site(name) for name in NODES]
     password = plan.secrets.redis
-    first = sites[0]
-    with _connected(first, password) as client:
-        if int(client.execute_command("CLUSTER INFO")["cluster_known_nodes"]) > 1:
-            return
-    ids = []
-    for number, site in enumerate(sites):
-        with _connected(site, password) as client:
-            ids.append(str(client.execute_command("CLUSTER MYID")))
-            client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
-            if number < _PRIMARIES:
-                client.execute_command("CLUSTER ADDSLOTSRANGE", *slot_ranges(_PRIMARIES)[number])
-    with _connected(first, password) as client:
-        for site in sites[1:]:
-            client.execute_command("CLUSTER MEET", site.host, site.ports["server"], site.ports["bus"])
     try:
-        wait(_Acquainted(tuple(sites), password), within=_FORM_WITHIN, poll=0.05)
-        for number in range(_PRIMARIES, len(sites)):
-            with _connected(sites[number], password) as client:
-                client.execute_command("CLUSTER REPLICATE", ids[number - _PRIMARIES])
-        for site in sites:
-            wait(ClusterNodeReady(site, password), within=_FORM_WITHIN, poll=0.05)
+        with _connected(sites[0], password) as client:
+            if int(client.execute_command("CLUSTER INFO")["cluster_known_nodes"]) > 1:
+                return
+        _introduce(sites, password, plan)
     except (WaitGaveUpError, redis.RedisError) as error:
         raise StartError(
             "The Redis nodes answer but did not form a cluster",
@@ -212,6 +196,25 @@ def _form(plan: Plan) -> None:
             got=str(error),
             fix="look at the nodes' logs; on a slow machine raise ENGINEROOM_SLOW",
         ) from error
+
+
+def _introduce(sites: list[Site], password: SecretStr, plan: Plan) -> None:
+    ids = []
+    for number, site in enumerate(sites):
+        with _connected(site, password) as client:
+            ids.append(str(client.execute_command("CLUSTER MYID")))
+            client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
+            if number < _PRIMARIES:
+                client.execute_command("CLUSTER ADDSLOTSRANGE", *slot_ranges(_PRIMARIES)[number])
+    with _connected(sites[0], password) as client:
+        for site in sites[1:]:
+            client.execute_command("CLUSTER MEET", site.host, site.ports["server"], site.ports["bus"])
+    wait(_Acquainted(tuple(sites), password), within=_FORM_WITHIN, poll=0.05, called_off=plan.called_off)
+    for number in range(_PRIMARIES, len(sites)):
+        with _connected(sites[number], password) as client:
+            client.execute_command("CLUSTER REPLICATE", ids[number - _PRIMARIES])
+    for site in sites:
+        wait(ClusterNodeReady(site, password), within=_FORM_WITHIN, poll=0.05, called_off=plan.called_off)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["AllOf", "Condition", "HttpAnswers", "PortOpen", "Seen", "WaitGaveUpError", "wait"]
 
@@ -76,18 +76,18 @@ class HttpAnswers:
     Args:
         url: an http address.
         accept: says what is wrong with a body, or an empty string.
-        headers: sent along.
+        headers: sent along; may hold a secret.
         timeout: seconds.
     """
 
     url: str
     accept: Callable[[bytes], str] = lambda _body: ""
-    headers: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float = 2.0
 
     def __call__(self) -> Seen:
         """One GET, past any proxy: the address is the stack's own."""
-        request = urllib.request.Request(self.url, headers=dict(self.headers or {}))  # noqa: S310 - built from a site
+        request = urllib.request.Request(self.url, headers=dict(self.headers))  # noqa: S310 - built from a site
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(request, timeout=self.timeout) as answer:

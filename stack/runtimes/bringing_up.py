@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from dataclasses import replace
 from pathlib import Path
 
 from stack.components.base import Component, Plan, Site, StartError
@@ -70,7 +71,7 @@ class BringUp:
         """
         self._folder = folder
         self._components = components
-        self._plan = plan
+        self._bare_plan = plan
         self._supervisor = supervisor
         self._slow = slow
         self._progress = progress or (lambda _component, _doing: None)
@@ -84,7 +85,7 @@ class BringUp:
             StartError: the first that failed; the rest is called off.
         """
         with ThreadPoolExecutor(max_workers=max(1, len(self._components)), thread_name_prefix="bring-up") as pool:
-            futures = [pool.submit(self._bring_up, component) for component in self._components]
+            futures = [pool.submit(self._until_called_off, component) for component in self._components]
             try:
                 wait_for(futures, return_when=FIRST_EXCEPTION)
             finally:
@@ -94,6 +95,17 @@ class BringUp:
         errors = [error for error in (future.exception() for future in futures) if error is not None]
         for error in sorted(errors, key=lambda each: isinstance(each, _CalledOffError)):
             raise error
+
+    def _plan(self) -> Plan:
+        return replace(self._bare_plan(), called_off=self._called_off)
+
+    def _until_called_off(self, component: Component) -> None:
+        try:
+            self._bring_up(component)
+        except Exception:
+            # What fails after the others were called off is a consequence, not news.
+            self._check()
+            raise
 
     def _bring_up(self, component: Component) -> None:
         for name in component.after:
