@@ -15,7 +15,19 @@ from stack.forge.errors import GitError, InvalidError
 from stack.forge.gitenv import child_environment
 from stack.process import tail
 
-__all__ = ["Change", "Commit", "Executable", "FastImport", "Gitlink", "Person", "Streamed", "Symlink", "as_path"]
+__all__ = [
+    "Change",
+    "Commit",
+    "Executable",
+    "FastImport",
+    "Files",
+    "Gitlink",
+    "Person",
+    "Streamed",
+    "Symlink",
+    "as_path",
+    "whole_tree",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,9 @@ _PLAIN = frozenset(range(0x20, 0x7F)) - frozenset(b'"\\')
 
 Change = bytes | Executable | Symlink | Gitlink | Streamed | None
 """What a path becomes; `None` deletes it (a folder with all it holds)."""
+
+Files = Mapping[str, Change] | Mapping[bytes, Change] | Mapping[str | bytes, Change]
+"""Paths and what they become."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +219,7 @@ def as_path(path: str | bytes) -> bytes:
     return raw
 
 
-def whole_tree(files: Mapping[str | bytes, Change]) -> Iterator[tuple[bytes, Change]]:
+def whole_tree(files: Files) -> Iterator[tuple[bytes, Change]]:
     """Files in the order of their paths."""
     named = {as_path(path): change for path, change in files.items()}
     return ((path, named[path]) for path in sorted(named))

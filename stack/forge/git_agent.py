@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import json
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -61,7 +62,10 @@ class GitAgent(ThreadingHTTPServer):
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - socketserver's signature
         """Log what ended one connection; the client sees an answer without its last line."""
-        _log.warning("request_failed", client=str(client_address), exc_info=True)
+        error = sys.exception()
+        if isinstance(error, ConnectionError):
+            return  # the client had read enough, or is gone
+        _log.warning("request_failed", client=str(client_address), error=repr(error))
 
     def server_close(self) -> None:
         """Stop listening and end git's processes."""

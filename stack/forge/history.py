@@ -8,8 +8,8 @@ from pathlib import Path
 
 import structlog
 
-from stack.forge.errors import ObjectMissingError
 from stack.forge.git_types import Touch, instant
+from stack.forge.objects import ObjectReader
 from stack.forge.pipes import GitPipe, PipeClosedError
 
 __all__ = ["touches"]
@@ -72,20 +72,39 @@ def _newest_first(git_dir: Path, new: str, old: str | None) -> list[bytes]:
         pipe.end_of_input()
         for line in pipe.pieces(b"\n"):
             seconds, _, oid = line.partition(b" ")
-            commits.append((int(seconds) & (2**64 - 1)).to_bytes(8) + bytes.fromhex(oid.decode("ascii")))
+            commits.append(_sortable(int(seconds), oid.decode("ascii")))
         code, words = pipe.finish()
     if code:
-        if not commits and old != new:
-            raise ObjectMissingError(
-                "The history can't be read",
-                on=f"{git_dir} {new}",
-                got=words,
-                fix="run `git fsck`; a commit that is gone needs a comparison from nothing",
-            )
-        # Part of the history is lost: what is left still tells who touched most paths.
+        # rev-list gives up at the first commit it can't read: go from parent to parent and leave out only that one.
         _log.warning("history_is_incomplete", repository=str(git_dir), commit=new, got=words)
+        reader = ObjectReader(git_dir)
+        try:
+            known = {oid for _, oid in _walk(reader, old, set())} if old else set()
+            commits = [_sortable(seconds, oid) for seconds, oid in _walk(reader, new, known)]
+        finally:
+            reader.close()
     commits.sort(reverse=True)
     return commits
+
+
+def _sortable(seconds: int, oid: str) -> bytes:
+    return max(seconds, 0).to_bytes(8) + bytes.fromhex(oid)
+
+
+def _walk(reader: ObjectReader, start: str, known: set[str]) -> Iterator[tuple[int, str]]:
+    """Committer date and id of every commit that can still be reached and read."""
+    seen = set(known)
+    waiting = [start]
+    while waiting:
+        oid = waiting.pop()
+        content = None if oid in seen else reader.content(oid)
+        seen.add(oid)
+        if content is None:
+            continue
+        header = content.split(b"\n\n", 1)[0].splitlines()
+        waiting += [line[7:].decode("ascii") for line in header if line.startswith(b"parent ")]
+        seconds = next((line.rsplit(b" ", 2)[-2] for line in header if line.startswith(b"committer ")), b"0")
+        yield (int(seconds) if seconds.isdigit() else 0), oid
 
 
 def _changes(git_dir: Path, commits: list[bytes]) -> Iterator[tuple[_Commit, bytes]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from stack.forge.fastimport import (
     Commit,
     Executable,
     FastImport,
+    Files,
     Gitlink,
     Person,
     Streamed,
@@ -27,7 +28,7 @@ from stack.forge.model import RefUpdate
 from stack.forge.names import parse_git_name
 from stack.forge.objects import check_oid
 
-__all__ = ["Change", "Commit", "Executable", "Gitlink", "Person", "Repositories", "Streamed", "Symlink"]
+__all__ = ["Change", "Commit", "Executable", "Files", "Gitlink", "Person", "Repositories", "Streamed", "Symlink"]
 
 _NOTHING = "0" * 40
 
@@ -150,7 +151,7 @@ class Repositories:
         self,
         repo: str,
         branch: str,
-        files: Mapping[str | bytes, Change],
+        files: Files,
         *,
         author: Person,
         date: datetime,
@@ -198,7 +199,7 @@ class Repositories:
         oid = self.import_commits(repo, [commit])[0]
         return oid, self.update_ref(repo, ref, oid, old=tip)
 
-    def rename_path(self, repo: str, branch: str, old: str | bytes, new: str | bytes) -> Mapping[str | bytes, Change]:
+    def rename_path(self, repo: str, branch: str, old: str | bytes, new: str | bytes) -> dict[str | bytes, Change]:
         """The changes that rename a file, for `push`: its content under the new path, nothing under the old one."""
         git_dir = self._dir(repo)
         entry = git(["ls-tree", "-z", f"refs/heads/{branch}", "--", os.fsdecode(as_path(old))], git_dir=git_dir).stdout
@@ -207,7 +208,7 @@ class Repositories:
         mode, _, oid = entry.split(b"\t")[0].split(b" ")
         data = git(["cat-file", "blob", oid.decode("ascii")], git_dir=git_dir).stdout
         kept: Change = Executable(data) if mode == b"100755" else Symlink(data) if mode == b"120000" else data
-        return {old: None, new: kept}
+        return {as_path(old): None, as_path(new): kept}
 
     def pull_head(self, repo: str, number: int, commit: str) -> RefUpdate:
         """Let `refs/pull/<number>/head` name a commit."""

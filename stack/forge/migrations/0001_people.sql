@@ -86,7 +86,7 @@ CREATE TABLE session (
     expires_at timestamptz NOT NULL,
     CHECK (expires_at > created_at)
 );
-CREATE INDEX session_user ON session (user_id);
+CREATE INDEX session_of_user ON session (user_id);
 CREATE INDEX session_expires ON session (expires_at);
 
 CREATE TABLE access_token (
