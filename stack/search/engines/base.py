@@ -15,6 +15,7 @@ __all__ = [
     "Document",
     "Engine",
     "EngineError",
+    "EngineFullError",
     "EngineRefusedError",
     "EngineUnavailableError",
     "Equals",
@@ -55,6 +56,10 @@ class EngineError(EngineRoomError):
 
 class EngineUnavailableError(EngineError):
     """The engine did not answer, answered 429 or 5xx, or is full, after the bounded retries."""
+
+
+class EngineFullError(EngineUnavailableError):
+    """The engine has no room left on its disk: it is not asked again until somebody makes some."""
 
 
 class EngineRefusedError(EngineError):
@@ -130,7 +135,8 @@ class SearchRequest:
 
     Args:
         index: where to look.
-        words: all must occur, each as a whole word or the last one as a prefix (see `prefix_last`), in any searchable field.
+        words: all must occur, each as a whole word or the last one as a prefix (see `prefix_last`), in any searchable
+            field.
         within: restrict the words to these fields (`("symbol_names",)` for `sym:`); empty is all searchable fields.
         phrases: word sequences that must occur adjacent in one field.
         none_of: words that must not occur.

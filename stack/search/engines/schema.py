@@ -31,7 +31,7 @@ class Schema:
 _RECORD_KEYWORDS = ("file_id", "repository", "owner", "visibility", "author", "state", "labels", "kind", "year")
 _RECORD_NUMBERS = ("repository_id", "number", "created", "updated", "stars")
 
-_WORK = Schema(
+_RECORD = Schema(
     searchable=("title", "identifiers", "body", "comments"),
     keywords=_RECORD_KEYWORDS,
     numbers=_RECORD_NUMBERS,
@@ -57,21 +57,17 @@ SCHEMAS: dict[Index, Schema] = {
             "mode",
             "year",
         ),
-        numbers=("repository_id", "size", "part", "date", "stars", "first_line"),
+        numbers=("repository_id", "size", "part", "parts", "date", "stars", "first_line"),
         booleans=("is_test", "is_vendored", "is_generated", "archived"),
-        stored=("symbols", "parts", "commit"),
+        stored=("symbols", "commit"),
     ),
-    Index.ISSUES: _WORK,
-    Index.PULL_REQUESTS: _WORK,
-    Index.WIKI: _WORK,
-    Index.USERS: Schema(
-        searchable=("title", "identifiers", "body"), keywords=_RECORD_KEYWORDS, numbers=_RECORD_NUMBERS, stored=("url",)
-    ),
-    Index.ORGANIZATIONS: Schema(
-        searchable=("title", "identifiers", "body"), keywords=_RECORD_KEYWORDS, numbers=_RECORD_NUMBERS, stored=("url",)
-    ),
+    Index.ISSUES: _RECORD,
+    Index.PULL_REQUESTS: _RECORD,
+    Index.WIKI: _RECORD,
+    Index.USERS: _RECORD,
+    Index.ORGANIZATIONS: _RECORD,
     Index.REPOSITORIES: Schema(
-        searchable=("title", "identifiers", "body"),
+        searchable=_RECORD.searchable,
         keywords=(*_RECORD_KEYWORDS, "language"),
         numbers=_RECORD_NUMBERS,
         booleans=("archived", "fork"),
