@@ -71,13 +71,16 @@ class Receipt(BaseModel):
     env: dict[str, str]
     checksum: str | None
     artefacts: dict[str, str]
+    files: tuple[str, ...] = ()
     size: int
 
     def to_installed(self, folder: Path) -> Installed | None:
-        """The tool, or None when a program of it has gone or cannot be executed."""
+        """The tool, or None when a file it must have has gone, or a program cannot be executed."""
         root = folder / "root"
         programs = {name: root / path for name, path in self.programs.items()}
         if not root.is_dir() or not all(os.access(path, os.X_OK) for path in programs.values()):
+            return None
+        if not all((root / path).is_file() for path in self.files):
             return None
         env = {name: value.replace("{root}", str(root)) for name, value in self.env.items()}
         return Installed(self.name, self.version, root, programs, env, self.checksum, "cache", self.size)

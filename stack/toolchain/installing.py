@@ -159,6 +159,7 @@ class _Run:
             env={**laid.env, **entry.env},
             checksum=laid.checksum,
             artefacts=laid.artefacts,
+            files=laid.files,
             size=size_of(root),
         )
         _prove(job, receipt, temporary, self._env_of_needs(entry))

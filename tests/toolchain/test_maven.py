@@ -64,7 +64,7 @@ def test_jars_are_laid_once_and_modules_are_described(tmp_path: Path, checksums:
     """A jar of `lib/` is not in a module again, and each module has its descriptor."""
     made = prepared(tmp_path / "second", checksums)
     laid = maven.install(made, SOURCE)
-    assert set(laid.artefacts) == JARS
+    assert set(laid.artefacts) == set(laid.files) == JARS
     assert laid.checksum == checksums["lib/server-3.9.0.jar"]
     descriptors = {
         path.parent.name: path.read_text("utf-8") for path in made.root.rglob("plugin-descriptor.properties")

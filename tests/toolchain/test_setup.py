@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ import pytest
 from stack.errors import NeedMissingError, UsageError
 from stack.settings import Settings
 from stack.toolchain import Toolchain, ToolchainError
-from stack.toolchain.installed import RECEIPT
+from stack.toolchain.installed import RECEIPT, Receipt
 from stack.toolchain.progress import SilentProgress
 
 from .kit import manifest, toolchain, wheel, wheel_tool
@@ -175,6 +176,26 @@ def test_a_damaged_installation_is_not_found_and_is_mended(tmp_path: Path, damag
     assert tools.find("hello") is None
     assert [tool.name for tool in tools.setup().installed] == ["hello"]
     assert tools.require("hello") == found
+
+
+def test_a_file_that_a_tool_cannot_do_without_is_looked_for(tmp_path: Path) -> None:
+    """A tool without programs is not found either when one of its files has gone."""
+    receipt = Receipt(
+        name="jars",
+        version="1",
+        installed=datetime.now(UTC),
+        programs={},
+        env={},
+        checksum=None,
+        artefacts={},
+        files=("lib/a.jar",),
+        size=0,
+    )
+    jar = tmp_path / "root" / "lib" / "a.jar"
+    jar.parent.mkdir(parents=True)
+    assert receipt.to_installed(tmp_path) is None
+    jar.touch()
+    assert receipt.to_installed(tmp_path) is not None
 
 
 def test_the_receipt_tells_where_everything_came_from(tmp_path: Path) -> None:

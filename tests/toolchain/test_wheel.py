@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -27,49 +24,6 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     return folder
-
-
-def test_executables_stay_executable_and_other_files_do_not_become_so(tmp_path: Path) -> None:
-    """The modes in the wheel decide, readable for everybody."""
-    wheels.unpack(wheel(tmp_path), tmp_path)
-    assert stat.S_IMODE((tmp_path / "hello/bin/hello").stat().st_mode) == 0o755
-    assert stat.S_IMODE((tmp_path / "hello/notes.txt").stat().st_mode) == 0o644
-
-
-@pytest.mark.parametrize("name", ["../outside", "a/../../outside", "/outside", "..\\outside"])
-def test_a_member_that_would_land_outside_is_refused(tmp_path: Path, name: str) -> None:
-    """Neither dots, nor an absolute path, nor a backslash leave the folder."""
-    path = tmp_path / "evil.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(zipfile.ZipInfo(name), "x")
-    root = tmp_path / "deep" / "root"
-    root.mkdir(parents=True)
-    with pytest.raises(ToolchainError, match="outside"):
-        wheels.unpack(path, root)
-    assert not list(tmp_path.rglob("outside"))
-    assert list(root.iterdir()) == []
-
-
-def test_a_link_in_a_wheel_is_refused(tmp_path: Path) -> None:
-    """A link could lead a later member outside."""
-    path = tmp_path / "evil.whl"
-    info = zipfile.ZipInfo("link")
-    info.external_attr = (stat.S_IFLNK | 0o777) << 16
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(info, "/etc")
-    root = tmp_path / "root"
-    root.mkdir()
-    with pytest.raises(ToolchainError, match="link"):
-        wheels.unpack(path, root)
-    assert not os.path.lexists(root / "link")
-
-
-def test_a_damaged_wheel_is_named(tmp_path: Path) -> None:
-    """A truncated file is an error that names it, not a crash."""
-    path = wheel(tmp_path)
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ToolchainError, match=WHEEL.replace(".", r"\.")):
-        wheels.unpack(path, tmp_path)
 
 
 def test_pip_downloads_what_is_not_kept_and_the_download_is_kept(tmp_path: Path, index: Path) -> None:

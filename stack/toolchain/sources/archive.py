@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import tarfile
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Iterable
 from http.client import HTTPException, HTTPMessage, HTTPResponse
 from pathlib import Path
@@ -17,7 +15,7 @@ from stack.toolchain.errors import LockMismatchError, ToolchainError
 from stack.toolchain.locks import sha256
 from stack.toolchain.manifest import ArchiveFile, ArchiveSource
 from stack.toolchain.sources.job import Job, Laid
-from stack.toolchain.sources.wheel import unpack
+from stack.toolchain.sources.unpacking import unpack_tar, unpack_zip
 
 __all__ = ["fetch", "install"]
 
@@ -144,10 +142,6 @@ def _lay(path: Path, source: ArchiveSource, root: Path) -> None:
         shutil.copyfile(path, target)
         target.chmod(0o755)
     elif source.format == "zip":
-        unpack(path, root)
+        unpack_zip(path, root)
     else:
-        try:
-            with tarfile.open(path) as archive:
-                archive.extractall(root, filter="data")
-        except (tarfile.TarError, EOFError, zipfile.BadZipFile) as error:
-            raise ToolchainError("An archive cannot be unpacked", on=str(path), got=str(error)) from error
+        unpack_tar(path, root)

@@ -111,9 +111,11 @@ class Laid:
         artefacts: name to SHA-256 of each artefact.
         checksum: of the main artefact, None when nothing vouched for it beforehand.
         env: variables its programs need; `{root}` is its root.
+        files: paths below the root that it cannot do without, besides its programs.
     """
 
     version: str
     artefacts: dict[str, str]
     checksum: str | None
     env: dict[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()

@@ -33,7 +33,7 @@ def install(job: Job, source: MavenSource) -> Laid:
     job.say(f"verifying {len(artefacts)} jars")
     check_all(job.root, artefacts, job.checksums or {}, lock=job.lock_file)
     main = next(name for name in artefacts if name.startswith(f"{_CORE}/{source.lib[0].split(':')[1]}-"))
-    return Laid(job.entry.version, artefacts, artefacts[main])
+    return Laid(job.entry.version, artefacts, artefacts[main], files=tuple(artefacts))
 
 
 def lay(job: Job, source: MavenSource) -> dict[str, str]:

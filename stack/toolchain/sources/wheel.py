@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import shutil
-import stat
 import sys
 import tempfile
-import zipfile
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from stack.toolchain.cache import TEMPORARY
 from stack.toolchain.errors import ToolchainError
 from stack.toolchain.locks import check, sha256
 from stack.toolchain.manifest import WheelSource
 from stack.toolchain.sources.job import Job, Laid
+from stack.toolchain.sources.unpacking import unpack_zip
 
-__all__ = ["download", "install", "unpack"]
+__all__ = ["download", "install"]
 
 _DOWNLOAD_LIMIT = 900.0  # seconds
 
@@ -39,7 +37,7 @@ def install(job: Job, source: WheelSource) -> Laid:
             fresh.replace(kept)
     digest = check(kept, checksums, lock=job.lock_file)
     job.say("unpacking")
-    unpack(kept, job.root)
+    unpack_zip(kept, job.root)
     return Laid(job.entry.version, {kept.name: digest}, digest)
 
 
@@ -79,36 +77,3 @@ def download(job: Job, source: WheelSource, folder: Path, *, platforms: tuple[st
     if len(found) != 1:
         raise ToolchainError(f"pip brought no single wheel of {wanted}", got=", ".join(path.name for path in found))
     return found[0]
-
-
-def unpack(wheel: Path, root: Path) -> None:
-    """Unzip a wheel, keeping which files are executable.
-
-    Args:
-        wheel: the file.
-        root: an existing folder.
-
-    Raises:
-        ToolchainError: it is no zip, is damaged, or has a member that would land outside `root` or is a link.
-    """
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            for member in archive.infolist():
-                _unpack_member(archive, member, root, wheel)
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise ToolchainError("A wheel is damaged", on=str(wheel), got=str(error)) from error
-
-
-def _unpack_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, root: Path, wheel: Path) -> None:
-    mode = member.external_attr >> 16
-    path = PurePosixPath(member.filename)
-    if path.is_absolute() or ".." in path.parts or "\\" in member.filename or stat.S_ISLNK(mode):
-        raise ToolchainError("A wheel has a member that may not be unpacked", on=str(wheel), got=member.filename)
-    target = root / path
-    if member.is_dir():
-        target.mkdir(parents=True, exist_ok=True)
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with archive.open(member) as data, target.open("wb") as file:
-        shutil.copyfileobj(data, file, 1 << 20)
-    target.chmod(0o755 if mode & 0o111 else 0o644)
