@@ -170,7 +170,8 @@ class Toolchain:
             version=found.version if found else entry.version,
             licence=entry.licence,
             source=entry.source.kind,
-            locked=_is_locked(entry),
+            # Nothing vouches for a program that was on the machine or that the user gave.
+            locked=_is_locked(entry) and (found is None or found.origin == "cache"),
             state=state,
             size=found.size if found else None,
             where=where,

@@ -133,6 +133,7 @@ def test_the_machines_program_is_used_when_it_is_what_was_asked_for(tmp_path: Pa
     assert (found.version, found.origin, found.checksum) == ("2.3.4", "machine", None)
     assert found.program("greet") == path
     assert tools.setup().installed == []
+    assert [(row.state, row.locked) for row in tools.describe()] == [("on the machine", False)]
 
 
 @pytest.mark.parametrize(
