@@ -13,9 +13,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from stack.addresses import EngineKind
 from stack.errors import EngineRoomError, NeedMissingError, UsageError
+from stack.reference import Reference
 from stack.runtimes import reap, running, start
 from stack.runtimes.base import Stack
+from stack.search.indexer import Report
+from stack.search.show import IndexProgress, show_report, show_results
 from stack.settings import RuntimeName, Settings, load
 from stack.toolchain import Toolchain, progress_for, setup
 
@@ -170,6 +174,51 @@ def logs(settings: Settings, component: str, run: str | None, *, follow: bool, l
 
 
 @cli.command()
+@click.option("--full", is_flag=True, help="Compare everything, not only what is known to have changed.")
+@click.option("--engine", type=click.Choice(get_args(EngineKind)), help="Only this engine.")
+@click.option("--run", help="Of which run, when there are several.")
+@click.pass_obj
+def index(settings: Settings, *, full: bool, engine: EngineKind | None, run: str | None) -> int:
+    """Bring the indexes up to date; exit code 1 when something could not be indexed."""
+    with _reference(settings, _the_stack(settings, run)) as reference:
+        reports = [_index(reference, kind, full=full) for kind in ([engine] if engine else reference.kinds)]
+    return 0 if all(report.clean for report in reports) else _FAIL
+
+
+@cli.command()
+@click.argument("query")
+@click.option("--as", "viewer", help="Search as this user; an anonymous visitor otherwise.")
+@click.option("--engine", type=click.Choice(get_args(EngineKind)), help="Ask this engine.")
+@click.option("--page", default=1, show_default=True)
+@click.option("-n", "--per-page", default=10, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@click.option("--why", is_flag=True, help="Show what each score is made of.")
+@click.option("--run", help="Of which run, when there are several.")
+@click.pass_obj
+def search(
+    settings: Settings,
+    query: str,
+    *,
+    viewer: str | None,
+    engine: EngineKind | None,
+    page: int,
+    per_page: int,
+    as_json: bool,
+    why: bool,
+    run: str | None,
+) -> None:
+    """Search the forge: code by default, other records by type:issue, type:pr, type:wiki, type:user, type:repo."""
+    with _reference(settings, _the_stack(settings, run)) as reference:
+        kind = engine or reference.kinds[0]
+        with reference.search(kind) as service:
+            results = service.search(query, viewer=viewer, page=page, per_page=per_page)
+    if as_json:
+        sys.stdout.write(results.to_json() + "\n")
+    else:
+        show_results(_out, results, why=why)
+
+
+@cli.command()
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--runtime", type=click.Choice(get_args(RuntimeName)), help="Where components run.")
 @click.pass_obj
@@ -179,6 +228,27 @@ def verify(settings: Settings, paths: tuple[Path, ...], runtime: RuntimeName | N
 
     chosen = [str(path) for path in paths] or ["features"]
     return int(pytest.main([f"--runtime={runtime or settings.runtime}", *chosen]))
+
+
+def _reference(settings: Settings, stack: Stack) -> Reference:
+    ctags = Toolchain(settings).require("ctags").program("ctags")
+    return Reference(stack.addresses, folder=stack.folder / "reference", ctags=ctags)
+
+
+def _fill(settings: Settings, stack: Stack) -> None:
+    with _reference(settings, stack) as reference:
+        begun = time.monotonic()
+        reference.fill(settings.corpus, cache=settings.cache_dir)
+        _out.print(f"the forge is filled after {time.monotonic() - begun:.1f} s")
+        for kind in reference.kinds:
+            _index(reference, kind)
+
+
+def _index(reference: Reference, kind: EngineKind, *, full: bool = False) -> Report:
+    with IndexProgress(_out) as shown:
+        report = reference.index(kind, full=full, progress=shown.update)
+    show_report(_out, report)
+    return report
 
 
 def _say(component: str, text: str) -> None:

@@ -18,7 +18,8 @@ from stack.forge.smsly import SmslyForge
 from stack.forge.vault import Vault
 from stack.search.engines import open_engine
 from stack.search.engines.base import Engine
-from stack.search.exact import ExactIndex
+from stack.search.exact.index import ExactIndex
+from stack.search.exact_store import ExactFolder
 from stack.search.extract.symbols import SymbolExtractor
 from stack.search.indexer import Indexer, Progress, Report
 from stack.search.service import Search
@@ -111,7 +112,7 @@ class Reference:
         """Bring one engine up to date; see `stack.search.indexer.Indexer.run`."""
         with (
             self.state(kind) as state,
-            ExactIndex(self._exact_folder(kind)) as exact,
+            ExactFolder(self._exact_folder(kind)) as exact,
             SymbolExtractor(self._ctags) as symbols,
         ):
             indexer = Indexer(

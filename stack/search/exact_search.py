@@ -14,7 +14,8 @@ from stack.forge.errors import ForgeError
 from stack.forge.git import GitAccess
 from stack.search.access import Access
 from stack.search.engines.base import And, Engine, Filter, Index, JsonValue
-from stack.search.exact import Candidate, ExactIndex, trigram_query
+from stack.search.exact.index import ExactIndex
+from stack.search.exact.snapshot import AllowedRepos, Candidate
 from stack.search.exact.verify import Match
 from stack.search.extract.decode import NotText, decode
 from stack.search.extract.document import part_id
@@ -22,7 +23,7 @@ from stack.search.extract.symbol import Symbol
 from stack.search.filters import matches
 from stack.search.mapping import path_tokens, symbols, year
 from stack.search.state import IndexedFile, IndexedRepository, State
-from stack.search.textmatch import Subject, TextTest
+from stack.search.textmatch import Subject, TextTest, grams_of
 
 __all__ = ["ExactSearch", "Found", "Verified", "row_fields"]
 
@@ -111,7 +112,7 @@ class ExactSearch:
         }
         found = Found()
         deadline = time.monotonic() + self.seconds
-        candidates = self.exact.candidates(trigram_query(test.root, test.case), frozenset(repositories))
+        candidates = self.exact.candidates(grams_of(test.root), AllowedRepos.only(repositories))
         taken = 0
         while chunk := list(islice(candidates, _CHUNK)):
             taken += len(chunk)
@@ -152,7 +153,7 @@ class ExactSearch:
                 decoded = decode(blob.data) if blob.data is not None else None
                 if decoded is None or isinstance(decoded, NotText):
                     continue
-                subject = Subject(decoded.text, row.display, fields, partial(self._symbols, row))
+                subject = Subject(decoded.text, fields, partial(self._symbols, row))
                 if test.holds(subject):
                     yield Verified(repository, row, fields, test.found(subject), decoded.text)
         except ForgeError:

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from stack.search.engines.base import Document, JsonValue
 from stack.search.extract.document import CodeDocument, RepositoryFacts
 from stack.search.extract.records import RecordDocument
 from stack.search.extract.symbol import Symbol
 
-__all__ = ["code", "path_tokens", "record", "repository_patch", "symbol_line", "symbols", "weight", "year"]
+__all__ = [
+    "code",
+    "numbers",
+    "path_tokens",
+    "record",
+    "repository_patch",
+    "symbol_line",
+    "symbols",
+    "texts",
+    "weight",
+    "year",
+]
 
 _MAX_DEPTH = 12  # aligned sub-paths grow with the square of the depth; deeper paths keep their last components
 
@@ -132,3 +143,15 @@ def record(document: RecordDocument) -> Document:
 def weight(document: CodeDocument) -> int:
     """About how many bytes a document takes on the wire."""
     return 1500 + len(document.content) + 120 * len(document.symbols) + 12 * len(document.identifiers)
+
+
+def texts(fields: Mapping[str, JsonValue], name: str) -> str:
+    """A stored text field; empty when it is missing."""
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def numbers(fields: Mapping[str, JsonValue], name: str) -> int:
+    """A stored number; 0 when it is missing."""
+    value = fields.get(name)
+    return value if isinstance(value, int) else 0

@@ -13,7 +13,7 @@ from stack.search.query.errors import QueryError
 from stack.search.query.nodes import Case, Field, Flag, Form, Node, Query, Type
 from stack.search.query.patterns import field_test
 
-__all__ = ["Names", "Plan", "plan"]
+__all__ = ["Names", "Plan", "filter_of", "plan"]
 
 _INDEX = {
     Type.CODE: Index.CODE,
@@ -92,7 +92,7 @@ def plan(query: Query, names: Names) -> Plan:
         if symbol is not None and index is Index.CODE:
             symbols.append(symbol)
         elif _only_filters(part):
-            filters.append(_filter(part, index, names))
+            filters.append(filter_of(part, index, names))
         elif isinstance(part, nodes.Word) and query.case is not Case.YES:
             words.append(part.text)
         elif isinstance(part, nodes.Not) and isinstance(part.inner, nodes.Word) and query.case is not Case.YES:
@@ -165,13 +165,18 @@ def _record_words(parts: list[Node]) -> list[str]:
     return found
 
 
-def _filter(node: Node, index: Index, names: Names) -> Filter:
+def filter_of(node: Node, index: Index, names: Names) -> Filter:
+    """A tree without text as an engine's filter.
+
+    Raises:
+        QueryError: a filter does not fit the index, or is too broad to be looked up.
+    """
     if isinstance(node, nodes.Not):
-        return Not(_filter(node.inner, index, names))
+        return Not(filter_of(node.inner, index, names))
     if isinstance(node, nodes.AllOf):
-        return And(tuple(_filter(part, index, names) for part in node.parts))
+        return And(tuple(filter_of(part, index, names) for part in node.parts))
     if isinstance(node, nodes.AnyOf):
-        return Or(tuple(_filter(part, index, names) for part in node.parts))
+        return Or(tuple(filter_of(part, index, names) for part in node.parts))
     if isinstance(node, nodes.DateFilter):
         return Range("date" if index is Index.CODE else "updated", node.low, node.high)
     if isinstance(node, nodes.IsFilter):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 __all__ = ["CodeHit", "Line", "RecordHit", "Results"]
 
@@ -102,3 +103,10 @@ class Results:
     per_page: int = 20
     engine: str = ""
     milliseconds: float = 0.0
+
+    def to_json(self) -> str:
+        """One JSON document; a permalink with each file."""
+        whole = asdict(self)
+        for shown, hit in zip(whole["hits"], self.hits, strict=True):
+            shown["url"] = hit.url
+        return json.dumps(whole, ensure_ascii=False, sort_keys=True)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from stack.search.engines.base import Filter, JsonValue
+from stack.search.exact.grams import EVERYTHING, TrigramQuery, all_grams, any_grams, literal_query
+from stack.search.exact.regex_grams import regex_query
 from stack.search.exact.verify import Match, Matcher
 from stack.search.extract.symbol import Symbol
 from stack.search.filters import matches
@@ -13,17 +15,16 @@ from stack.search.query import nodes
 from stack.search.query.nodes import Case, Node
 from stack.search.query.patterns import field_test
 
-__all__ = ["Subject", "TextTest"]
+__all__ = ["Subject", "TextTest", "grams_of"]
 
 _MATCHES = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One file: text, path, the fields filters look at, and its definitions (asked for only when needed)."""
+    """One file: text, the fields filters look at, and its definitions (asked for only when needed)."""
 
     text: str
-    path: str
     fields: Mapping[str, JsonValue]
     symbols: Callable[[], list[Symbol]]
 
@@ -32,8 +33,8 @@ class Subject:
 class TextTest:
     """A query's tree made ready to be tried on many files.
 
-    A word counts as found where it stands in the text or the path, in any case of letters, be it part of a longer
-    word; literals and regular expressions are looked for in the text alone.
+    Beside exact text a word is text as well: it counts as found wherever it stands in the file, be it part of a longer
+    word.
 
     Args:
         root: what has to hold.
@@ -66,9 +67,7 @@ class TextTest:
                 held = any(self._holds(part, subject) for part in parts)
             case nodes.Not(inner):
                 held = not self._holds(inner, subject)
-            case nodes.Word(text):
-                held = self._matcher(node).found(subject.text) or text.casefold() in subject.path.casefold()
-            case nodes.Literal() | nodes.Regex():
+            case nodes.Word() | nodes.Literal() | nodes.Regex():
                 held = self._matcher(node).found(subject.text)
             case nodes.FieldFilter(nodes.Field.SYM):
                 test = field_test(node)
@@ -89,3 +88,17 @@ def _wanted(node: Node) -> list[nodes.TextAtom]:
     if isinstance(node, nodes.AllOf | nodes.AnyOf):
         return [leaf for part in node.parts for leaf in _wanted(part)]
     return []
+
+
+def grams_of(node: Node) -> TrigramQuery:
+    """The formula that every file for which the tree can hold satisfies."""
+    match node:
+        case nodes.AllOf(parts):
+            return all_grams(map(grams_of, parts))
+        case nodes.AnyOf(parts):
+            return any_grams(map(grams_of, parts))
+        case nodes.Word(text) | nodes.Literal(text):
+            return literal_query(text)
+        case nodes.Regex(pattern):
+            return regex_query(pattern)
+    return EVERYTHING
