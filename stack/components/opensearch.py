@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Mapping
 from functools import partial
 
 from stack.addresses import Addresses, EngineAddress
-from stack.components.base import Component, Launch, Plan, Runner, Site
-from stack.components.waits import Condition, HttpAnswers
+from stack.components.base import Component, Launch, Plan, Runner, Site, StartError
+from stack.components.waits import Condition, HttpAnswers, direct
 
 __all__ = ["LOGGING", "OPENSEARCH", "OpenSearch", "cluster_name", "healthy", "node_settings"]
 
 OPENSEARCH = "opensearch"
 _HEAP = "512m"
+_TEMPLATE_WITHIN = 30.0
 LOGGING = """\
 status = error
 appender.console.type = Console
@@ -128,6 +130,33 @@ class OpenSearch(Component):
         """The cluster is green or yellow."""
         accept = partial(healthy, cluster_name(plan.run))
         return HttpAnswers(f"{self._url(plan)}/_cluster/health?timeout=1s", accept=accept)
+
+    def settle(self, plan: Plan) -> None:
+        """Give every index that nobody else has a template for an analyzer named `thai`.
+
+        OpenSearch makes all of its named analyzers for each new index, and a slim Java runtime has no Thai dictionary:
+        without this it refuses to make any index at all.
+
+        Raises:
+            StartError: the server refused.
+        """
+        analyzer = {"index.analysis.analyzer.thai.type": "standard"}
+        template = {"index_patterns": ["*"], "priority": 0, "template": {"settings": analyzer}}
+        request = urllib.request.Request(  # noqa: S310 - built from a site
+            f"{self._url(plan)}/_index_template/engineroom-default",
+            method="PUT",
+            data=json.dumps(template).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            direct().open(request, timeout=_TEMPLATE_WITHIN).close()
+        except OSError as error:
+            raise StartError(
+                "OpenSearch answers but takes no index template",
+                on=self.shown_address(plan),
+                got=str(error),
+                fix="look at its log",
+            ) from error
 
     def address(self, plan: Plan, known: Addresses) -> Addresses:
         """Add an engine."""

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["AllOf", "Condition", "HttpAnswers", "PortOpen", "Seen", "WaitGaveUpError", "wait"]
+__all__ = ["AllOf", "Condition", "HttpAnswers", "PortOpen", "Seen", "WaitGaveUpError", "direct", "wait"]
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ class PortOpen:
             return Seen(ok=False, what=f"{self.host}:{self.port}: {error}")
 
 
+def direct() -> urllib.request.OpenerDirector:
+    """Opens addresses of the stack itself: whatever proxy the user has is not asked."""
+    return urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
 @dataclass(frozen=True)
 class HttpAnswers:
     """True when a URL answers 200 and the body satisfies `accept`.
@@ -86,11 +91,10 @@ class HttpAnswers:
     timeout: float = 2.0
 
     def __call__(self) -> Seen:
-        """One GET, past any proxy: the address is the stack's own."""
+        """One GET."""
         request = urllib.request.Request(self.url, headers=dict(self.headers))  # noqa: S310 - built from a site
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=self.timeout) as answer:
+            with direct().open(request, timeout=self.timeout) as answer:
                 body: bytes = answer.read(65_536)
         except urllib.error.HTTPError as error:
             return Seen(ok=False, what=f"{self.url} answered {error.code}")
