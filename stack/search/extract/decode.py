@@ -49,6 +49,7 @@ _NOT_CONTROLS = bytes(sorted(set(range(256)) - set(_CONTROLS)))
 _MAX_CONTROL_RATIO = 0.02
 _MAX_NUL_RATIO = 0.001  # a stray NUL in a long source file does not hide it
 _MAX_BAD_RATIO = 0.01  # U+FFFD per character of a marked UTF-16 or UTF-32 text
+_MIN_NULS = 0.25  # of UTF-16 whose other bytes are all printable ASCII, half are zero
 _SAMPLE = 64 * 1024
 _GOOD_PER_BAD = 2  # valid multi-byte sequences per bad byte that still make a text UTF-8
 _MAX_UNREADABLE_RATIO = 0.3  # bad bytes per character above which it is no text at all
@@ -142,6 +143,8 @@ def _wide_without_mark(data: bytes) -> Decoded | None:
     Texts without any ASCII (no space, no line end) hold no zero byte and are not recognised.
     """
     sample = data[:_SAMPLE]
+    if _is_ascii_with_stray_nuls(sample):
+        return None
     lanes = [sample[lane::4].count(0) for lane in range(4)]
     units = len(sample) // 4
     candidates: list[str] = []
@@ -162,6 +165,13 @@ def _wide_without_mark(data: bytes) -> Decoded | None:
     return None
 
 
+def _is_ascii_with_stray_nuls(sample: bytes) -> bool:
+    """Whether the bytes read well one by one: as pairs they would, by accident, be Chinese."""
+    rest = sample.replace(b"\x00", b"")
+    few = len(sample) - len(rest) < len(sample) * _MIN_NULS
+    return few and rest.isascii() and not rest.translate(None, _NOT_CONTROLS)
+
+
 def _is_plain(text: str) -> bool:
     """Whether it has blanks, and its other characters are assigned and of few blocks, as any script's text is."""
     sample = text[:4096]
@@ -176,13 +186,13 @@ def _is_plain(text: str) -> bool:
 
 def _not_utf8(data: bytes) -> Decoded | NotText:
     """UTF-8 with some bad bytes if most sequences are good, else an older encoding, else lossy UTF-8."""
+    if 0 in data:
+        return NotText("NUL bytes")
     replaced = data.decode("utf-8", "replace")
     bad = replaced.count(_REPLACEMENT)
     good = len(replaced) - bad - _ascii_count(data)
     if good >= bad * _GOOD_PER_BAD:
         return Decoded(replaced, "utf-8", lossy=True)
-    if 0 in data:
-        return NotText("NUL bytes")
     codec = guess(data)
     if codec is not None:
         try:

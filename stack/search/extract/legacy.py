@@ -104,7 +104,8 @@ _IN_SCRIPT = 0.6
 _SYMBOL = 0.5
 _LATIN_SYMBOL = 0.9
 _UNUSUAL = 0.1
-_LETTERS_OF_A_WORD = 4  # fewer are no evidence of another alphabet
+_LETTERS_OF_A_WORD = 4  # fewer are no evidence of another alphabet,
+_DIFFERENT_LETTERS = 3  # nor is one letter again and again
 
 # Earlier wins a tie.
 _CANDIDATES = (
@@ -168,12 +169,13 @@ def _score(sample: bytes, candidate: _Candidate) -> float:
     text = sample.decode(candidate.codec, "replace")
     if text.count("\ufffd") > 1 + len(text) // 200:
         return 0.0
-    total, count = 0.0, 0
+    total, count, seen = 0.0, 0, set[str]()
     for index, char in enumerate(text):
         if not char.isascii():
             count += 1
+            seen.add(char)
             total += candidate.weight(char, text[max(0, index - 1) : index], text[index + 1 : index + 2])
-    if count < _LETTERS_OF_A_WORD and candidate.script:
+    if candidate.script and (count < _LETTERS_OF_A_WORD or len(seen) < _DIFFERENT_LETTERS):
         return 0.0
     return total / count if count else 0.0
 

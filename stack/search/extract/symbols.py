@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import queue
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,7 +31,10 @@ _LONG_LINE = 10_000
 _BEFORE_NAME = 60  # characters kept before the name where a line is longer than what is kept
 _TRIES = 2  # a child that died of an earlier file must not cost this one
 
-NO_SYMBOLS = Symbols((), SymbolStatus.UNSUPPORTED)
+KindOf = Callable[[str, str], str | None]
+"""Our name for a parser's kind of a definition within a definition of another kind; `None` when it is none."""
+
+_NO_SYMBOLS = Symbols((), SymbolStatus.UNSUPPORTED)
 
 
 class SymbolExtractor:
@@ -91,13 +95,13 @@ class SymbolExtractor:
         Returns:
             Definitions in line order. On `TIMED_OUT` and `FAILED` there are none and `detail` says why.
         """
-        for pool, file_name in zip(self._pools, (ctags_program.file_name, grammars.file_name), strict=True):
-            name = file_name(language)
+        for pool, parser in zip(self._pools, (ctags_program, grammars), strict=True):
+            name = parser.file_name(language)
             if name is not None:
-                return self._ask(pool, path, language, name, text)
-        return NO_SYMBOLS
+                return self._ask(pool, path, name, text, partial(parser.kind, language))
+        return _NO_SYMBOLS
 
-    def _ask(self, pool: _Pool, path: str, language: str | None, name: str, text: str) -> Symbols:
+    def _ask(self, pool: _Pool, path: str, name: str, text: str, kind: KindOf) -> Symbols:
         body = text.encode("utf-8", "replace")
         if len(body) > _MAX_BYTES:
             return Symbols((), SymbolStatus.FAILED, detail=f"{path}: larger than {_MAX_BYTES} bytes")
@@ -111,7 +115,7 @@ class SymbolExtractor:
                 if attempt + 1 == _TRIES:
                     return Symbols((), SymbolStatus.FAILED, detail=f"{path}: {error.got}")
             else:
-                return kept.symbols(language, text)
+                return kept.symbols(text, kind)
         raise AssertionError(path)
 
 
@@ -129,18 +133,18 @@ class _Kept:
         else:
             self._cut = True
 
-    def symbols(self, language: str | None, text: str) -> Symbols:
+    def symbols(self, text: str, kind: KindOf) -> Symbols:
         lines = text.split("\n") if self._tags else []
-        found = (_symbol(tag, language, lines) for tag in self._tags)
+        found = (_symbol(tag, lines, kind) for tag in self._tags)
         ordered = sorted(filter(None, found), key=lambda symbol: symbol.line)
         return Symbols(tuple(ordered), SymbolStatus.OK, cut=self._cut)
 
 
-def _symbol(tag: bytes, language: str | None, lines: list[str]) -> Symbol | None:
+def _symbol(tag: bytes, lines: list[str], kind_of: KindOf) -> Symbol | None:
     """One tag; `None` when it names nothing, or a line that the text does not have."""
     fields = json.loads(tag.decode("utf-8", "replace"))
     name, line, scope = str(fields.get("name", "")), fields.get("line"), str(fields.get("scope", ""))
-    kind = ctags_program.kind(language, str(fields.get("kind", "")), str(fields.get("scopeKind", "")))
+    kind = kind_of(str(fields.get("kind", "")), str(fields.get("scopeKind", "")))
     if kind is None or not isinstance(line, int) or not 1 <= line <= len(lines):
         return None
     if name in _NAMELESS or name.startswith(_MADE_UP) or len(name) > _MAX_NAME:

@@ -139,6 +139,19 @@ def test_a_stray_nul_in_a_long_text_does_not_hide_it() -> None:
     assert _text(b"line of code\n" * 200 + b"\x00" + b"needle\n").text.endswith("needle\n")
 
 
+@pytest.mark.parametrize("before", [1000, 1001])
+def test_a_stray_nul_does_not_make_chinese_of_ascii(before: int) -> None:
+    """Read in pairs, ASCII letters are Chinese characters; one NUL is no reason to read them so."""
+    data = b"a" * before + b"\x00" + b"b c\n" * 500
+    assert _text(data).encoding == "ascii"
+    assert not isinstance(decode(b"# a comment with a NUL \x00 in it\n "), Decoded)
+
+
+def test_bytes_that_are_neither_text_nor_full_of_nuls() -> None:
+    """A NUL in what is not even UTF-8 makes it binary."""
+    assert isinstance(decode(b"readable text " * 200 + "größe".encode() * 9 + b"\x00\xff\xfe"), NotText)
+
+
 def test_line_ends_are_kept() -> None:
     """The text is the blob's, so that offsets and line numbers agree with it."""
     text = "a\r\nb\nc\rd\u2028e\x0bf\n"
