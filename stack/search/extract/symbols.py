@@ -54,7 +54,7 @@ class SymbolExtractor:
         Args:
             ctags: a universal-ctags 5.9 or newer with its sandboxed interactive mode.
             workers: processes of each kind, as many as threads ask at the same time.
-            time_cap: seconds per file.
+            time_cap: seconds of processor time per file (and four times as many by the clock).
             memory_cap: bytes of address space per process.
             max_symbols: definitions kept per file.
 

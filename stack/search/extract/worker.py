@@ -18,6 +18,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
+import psutil
+
 from stack.errors import EngineRoomError
 
 try:
@@ -32,6 +34,8 @@ _CHUNK = 1 << 16
 _MAX_LINE = 1 << 20  # no tag is longer
 _MAX_ANSWER = 64 << 20  # bytes; a child that says more is no longer trusted
 _CPU_GRACE = 5  # seconds
+_PATIENCE = 4  # times the processor time that a question may take by the clock
+_LOOK_AGAIN = 0.05  # seconds
 
 _TAG = b'{"_type": "tag"'
 _COMPLETED = b'{"_type": "completed"'
@@ -84,7 +88,7 @@ class Worker:
         self.asked = 0
         self._pending = b""
         self._limit("RLIMIT_AS", memory_cap)
-        self._exchange(b"", time.monotonic() + _START_SECONDS, lambda line: line.startswith(_GREETING))
+        self._exchange(b"", lambda line: line.startswith(_GREETING), clock=_START_SECONDS, processor=_START_SECONDS)
 
     def ask(self, name: str, body: bytes, *, seconds: float, tag: Callable[[bytes], None]) -> None:
         """Ask for the definitions in one text.
@@ -92,7 +96,8 @@ class Worker:
         Args:
             name: file name that tells the language.
             body: the text.
-            seconds: until the child is killed.
+            seconds: of processor time until the child is killed, so that a busy machine changes no answer; at four
+                times as many by the clock it is killed anyway.
             tag: called with each tag's line of JSON.
 
         Raises:
@@ -115,7 +120,7 @@ class Worker:
 
         header = json.dumps({"command": "generate-tags", "filename": name, "size": len(body)}).encode() + b"\n"
         begun = time.monotonic()
-        self._exchange(header + body, begun + seconds, take)
+        self._exchange(header + body, take, clock=_PATIENCE * seconds, processor=seconds)
         self._busy += time.monotonic() - begun
 
     def close(self) -> None:
@@ -134,19 +139,20 @@ class Worker:
                 number = getattr(resource, name)
                 resource.prlimit(self._process.pid, number, (value, resource.prlimit(self._process.pid, number)[1]))
 
-    def _exchange(self, request: bytes, deadline: float, take: Callable[[bytes], bool]) -> None:
+    def _exchange(self, request: bytes, take: Callable[[bytes], bool], *, clock: float, processor: float) -> None:
         """Write a request while reading lines, until `take` says that the answer is complete."""
         todo, said, done = memoryview(request), 0, False
+        timer = _Timer(self._process.pid, clock=clock, processor=processor)
         with selectors.DefaultSelector() as selector:
             selector.register(self._out, selectors.EVENT_READ)
             if todo:
                 selector.register(self._in, selectors.EVENT_WRITE)
             while not done:
-                left = deadline - time.monotonic()
-                if left <= 0:
+                wait = timer.wait()
+                if wait is None:
                     self.close()
                     raise WorkerTimedOutError("find definitions", on=self._arguments[0], got="no answer in time")
-                for key, _ in selector.select(left):
+                for key, _ in selector.select(wait):
                     if key.fd == self._in:
                         todo = self._write(todo)
                         if not todo:
@@ -182,3 +188,38 @@ class Worker:
         self.close()
         code = self._process.returncode
         raise WorkerBrokenError("find definitions", on=self._arguments[0], got=f"{got} (exit code {code})")
+
+
+class _Timer:
+    """Tells how long a child may still take; looks at its processor time only once it is slow, because that costs."""
+
+    def __init__(self, pid: int, *, clock: float, processor: float) -> None:
+        self._pid = pid
+        self._begun = time.monotonic()
+        self._look_at = self._begun + _LOOK_AGAIN
+        self._clock = clock
+        self._allowed = processor
+        self._until: float | None = None  # processor time of the child since its start
+
+    def wait(self) -> float | None:
+        """Seconds to wait for the child before asking here again; `None` when its time is up."""
+        now = time.monotonic()
+        if now < self._look_at:
+            return self._look_at - now
+        used = self._used()
+        if self._until is None:
+            # So far it can't have used more than has passed by the clock.
+            self._until = used - (now - self._begun) + self._allowed
+        left = min(self._clock - (now - self._begun), self._until - used)
+        if left <= 0:
+            return None
+        wait = max(left, _LOOK_AGAIN)
+        self._look_at = now + wait
+        return wait
+
+    def _used(self) -> float:
+        try:
+            times = psutil.Process(self._pid).cpu_times()
+        except psutil.Error:
+            return 0.0  # it has ended: its pipe says so
+        return times.user + times.system

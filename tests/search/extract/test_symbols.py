@@ -294,6 +294,7 @@ say(_type="program")
 while header := sys.stdin.buffer.readline():
     body = sys.stdin.buffer.read(json.loads(header)["size"])
     if b"hang" in body: time.sleep(1000)
+    while b"spin" in body: pass
     if b"crash" in body: os.abort()
     if b"garbage" in body: print("Segmentation fault?", flush=True)
     say(_type="tag", name="main", line=1, kind="function")
@@ -312,11 +313,16 @@ def _fake(folder: Path, features: tuple[str, ...] = ("interactive", "sandbox", "
 
 @pytest.mark.parametrize(
     ("text", "status"),
-    [("hang", SymbolStatus.TIMED_OUT), ("crash", SymbolStatus.FAILED), ("garbage", SymbolStatus.FAILED)],
+    [
+        ("hang", SymbolStatus.TIMED_OUT),
+        ("spin", SymbolStatus.TIMED_OUT),
+        ("crash", SymbolStatus.FAILED),
+        ("garbage", SymbolStatus.FAILED),
+    ],
 )
 def test_a_parser_that_hangs_or_dies_is_replaced(tmp_path: Path, text: str, status: SymbolStatus) -> None:
     """The file says what happened, and the next file is read by a new process."""
-    with SymbolExtractor(_fake(tmp_path), time_cap=4) as extractor:
+    with SymbolExtractor(_fake(tmp_path), time_cap=1) as extractor:
         answer = extractor.symbols("bad.c", "C", text)
         assert (answer.symbols, answer.status) == ((), status)
         assert "bad.c" in answer.detail

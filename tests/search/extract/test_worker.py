@@ -55,6 +55,14 @@ def test_a_child_that_never_answers_is_killed() -> None:
     assert _is_gone(worker)
 
 
+def test_a_child_that_never_stops_answering_is_killed() -> None:
+    """Answering a little all the time does not win more time."""
+    worker = _worker("""while True: say('{"_type": "tag", "name": "f"}'); time.sleep(0.001)""")
+    with pytest.raises(WorkerTimedOutError):
+        _ask(worker, seconds=0.2)
+    assert _is_gone(worker)
+
+
 def test_a_child_that_does_not_read_is_killed() -> None:
     """A full pipe does not block the parent."""
     worker = Worker(
