@@ -12,6 +12,7 @@ from typing import Literal, Self
 from stack.addresses import Addresses, EngineKind, GitAddress, PostgresAddress
 from stack.errors import NeedMissingError
 from stack.forge.git import GitAccess, open_git
+from stack.forge.hosting import Hosting
 from stack.forge.migrate import migrate
 from stack.forge.repositories import Repositories
 from stack.forge.smsly import SmslyForge
@@ -81,6 +82,11 @@ class Reference:
         if address.form != "local":
             raise NeedMissingError("local-git", "Repositories of this stack cannot be written from here")
         return Repositories(Path(address.location))
+
+    @property
+    def hosting(self) -> Hosting:
+        """Forge and git as one, for whoever writes to both."""
+        return Hosting(self.forge, self.repositories)
 
     @property
     def kinds(self) -> list[EngineKind]:

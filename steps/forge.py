@@ -131,7 +131,7 @@ def changed_and_tried(world: World, path: str, name: str, text: str) -> None:
 
 @when(parsers.parse('"{path}" of "{name}" is renamed to "{new}" and the forge is indexed within {seconds:d} seconds'))
 def file_renamed(world: World, path: str, name: str, new: str, seconds: int) -> None:
-    world.push(name, dict(world.reference.repositories.rename_path(f"{name}.git", "main", path, new)))
+    world.push(name, world.reference.repositories.rename_path(f"{name}.git", "main", path, new))
     world.index(seconds)
 
 
@@ -193,8 +193,7 @@ def grown(world: World, path: str, name: str, kilobytes: int, seconds: int) -> N
 )
 def default_branch(world: World, name: str, branch: str, path: str, text: str, seconds: int) -> None:
     world.push(name, {path: text.encode()}, branch=branch, fresh=True)
-    world.reference.repositories.set_head(f"{name}.git", branch=branch)
-    world.reference.forge.set_default_branch(*split(name), branch)
+    world.hosting.set_default_branch(*split(name), branch)
     world.index(seconds)
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from stack.addresses import EngineKind
 from stack.errors import EngineRoomError, UsageError
 from stack.forge.errors import AlreadyExistsError, NotFoundError
-from stack.forge.model import Issue, Level, RefUpdate, Visibility
-from stack.forge.repositories import Change, Person
+from stack.forge.hosting import Hosting
+from stack.forge.model import Issue, Level, Visibility
+from stack.forge.repositories import Files, Person
 from stack.reference import Reference
 from stack.search.indexer import Report
 from stack.search.results import CodeHit, RecordHit, Results
@@ -58,75 +60,59 @@ class World:
         except AlreadyExistsError:
             return
 
+    @property
+    def hosting(self) -> Hosting:
+        """Forge and git as one."""
+        return self.reference.hosting
+
     def repository(self, full_name: str, *, visibility: Visibility = "public") -> None:
-        """Make sure that there is such a repository, in the forge and in git, with this visibility."""
-        forge, git = self.reference.forge, self.reference.repositories
+        """Make sure that there is such a repository with this visibility, and that its default branch is main."""
         owner, name = split(full_name)
         self.user(owner)
-        found = forge.find_repository(owner, name)
+        found = self.reference.forge.find_repository(owner, name)
         if found is None:
-            forge.create_repository(owner, name, visibility=visibility)
-        elif found.visibility != visibility:
-            forge.set_visibility(owner, name, visibility)
-        if not git.exists(f"{full_name}.git"):
-            git.create(f"{full_name}.git")
+            self.hosting.create_repository(owner, name, visibility=visibility)
+            return
+        if found.visibility != visibility:
+            self.reference.forge.set_visibility(owner, name, visibility)
+        if found.default_branch != "main":
+            self.hosting.set_default_branch(owner, name, "main")
 
     def fill(self, full_name: str, rows: Iterable[Row], *, visibility: Visibility = "public") -> None:
         """Make a repository hold exactly these files, each row a commit."""
         self.repository(full_name, visibility=visibility)
-        self.reference.forge.set_default_branch(*split(full_name), "main")
-        self.reference.repositories.set_head(f"{full_name}.git", branch="main")
         for number, row in enumerate(rows):
-            files: dict[str | bytes, Change] = {row.path: row.content.encode()}
-            self.push(full_name, files, author=row.author, date=row.date, fresh=number == 0)
+            self.push(full_name, {row.path: row.content.encode()}, author=row.author, date=row.date, fresh=number == 0)
 
     def push(
         self,
         full_name: str,
-        files: Mapping[str | bytes, Change],
+        files: Files,
         *,
         author: str = "Ada",
         date: datetime | None = None,
         fresh: bool = False,
         branch: str = "main",
     ) -> None:
-        """Push one commit and announce it as the git server does; `fresh` starts over with nothing but these files."""
-        person = Person(author, f"{author.lower()}@forge.example")
-        name = f"{full_name}.git"
-        _, update = self.reference.repositories.push(
-            name,
-            branch,
+        """Push one commit as a user would; `fresh` starts over with nothing but these files."""
+        self.hosting.push(
+            *split(full_name),
             files,
-            author=person,
+            branch=branch,
+            author=Person(author, f"{author.lower()}@forge.example"),
             date=date or datetime.now(UTC),
-            message="change",
             force=fresh,
             orphan=fresh,
         )
-        self.announce(full_name, update)
-
-    def announce(self, full_name: str, *updates: RefUpdate, wiki: bool = False) -> None:
-        """Say that refs have moved."""
-        self.reference.forge.record_push(*split(full_name), updates, wiki=wiki)
 
     def write_wiki(self, full_name: str, path: str, text: str) -> None:
         """Write one wiki page as a commit."""
         self.repository(full_name)
-        git, name = self.reference.repositories, f"{full_name}.wiki.git"
-        if not git.exists(name):
-            git.create(name)
-        commit, update = git.push(
-            name,
-            "main",
-            {path: text.encode()},
-            author=Person("Ada", "ada@forge.example"),
-            date=datetime.now(UTC),
-            message=f"write {path}",
+        owner, name = split(full_name)
+        person = Person("Ada", "ada@forge.example")
+        self.hosting.write_wiki(
+            owner, name, {path: text.encode()}, username=owner, author=person, date=datetime.now(UTC)
         )
-        owner, repository = split(full_name)
-        title = path.rpartition(".")[0]
-        self.reference.forge.record_wiki_page(owner, repository, path, title=title, author=owner, commit=commit)
-        self.announce(full_name, update, wiki=True)
 
     def open_issue(self, full_name: str, title: str, *, author: str = "ada", body: str = "") -> None:
         """Open an issue, and remember it."""
@@ -160,19 +146,15 @@ class World:
         self.reference.forge.add_collaborator(*split(full_name), user, level=Level.READ)
 
     def delete(self, full_name: str) -> None:
-        """Delete a repository in the forge and in git, as the forge's owner would."""
-        try:
-            self.reference.forge.delete_repository(*split(full_name))
-        except NotFoundError:
-            return
-        self.reference.repositories.delete(f"{full_name}.git")
+        """Delete a repository, if there is one, as its owner would."""
+        with suppress(NotFoundError):
+            self.hosting.delete_repository(*split(full_name))
 
     def rename(self, full_name: str, new_name: str) -> None:
-        """Rename a repository in the forge and in git."""
+        """Rename a repository; one that has the new name already is deleted first."""
         owner, name = split(full_name)
         self.delete(f"{owner}/{new_name}")
-        self.reference.forge.rename_repository(owner, name, new_name)
-        self.reference.repositories.move(f"{full_name}.git", f"{owner}/{new_name}.git")
+        self.hosting.rename_repository(owner, name, new_name)
 
     def lose_git_data(self, full_name: str) -> None:
         """Remove the git repository behind the forge's back."""
@@ -203,9 +185,7 @@ class World:
     def tidy(self) -> None:
         """Delete what a scenario spoilt on purpose, so that no later run meets it."""
         for full_name in self._spoilt:
-            self.reference.forge.delete_repository(*split(full_name))
-            if self.reference.repositories.exists(f"{full_name}.git"):
-                self.reference.repositories.delete(f"{full_name}.git")
+            self.delete(full_name)
         self._spoilt.clear()
 
     def index(self, seconds: float | None = None, *, full: bool = False) -> None:

@@ -177,16 +177,15 @@ class Indexer:
     def _same_generation(self) -> bool:
         """Make engine, exact index and state speak of the same thing; start anew where they don't."""
         known = self.state.generation()
-        fresh = known if known is not None and self.exact.generation() == known else _new_generation()
-        held = self.engine.ensure(generation=fresh)
-        if held != known or self.exact.generation() != known:
-            if held == known:
-                self.engine.drop()
-                held = self.engine.ensure(generation=_new_generation())
-            self.state.adopt(held)
-            self.exact.reset(held)
-            return True
-        return False
+        held = self.engine.ensure(generation=_new_generation())
+        if held == known and self.exact.generation() == known:
+            return False
+        if held == known:
+            self.engine.drop()
+            held = self.engine.ensure(generation=_new_generation())
+        self.state.adopt(held)
+        self.exact.reset(held)
+        return True
 
     def _take_events(self) -> None:
         while events := self.forge.events(limit=_EVENTS):
@@ -224,6 +223,8 @@ def _new_generation() -> str:
 
 def _scopes(event: OutboxEvent) -> Iterator[str]:
     number = event.repository_id
+    if number is not None:
+        yield f"record:{number}"
     if number is not None and event.kind in _NARROWING:
         yield f"closed:{number}"
     if number is not None and event.kind in {EventKind.ISSUE, EventKind.PULL_REQUEST, EventKind.COMMENT}:
@@ -342,8 +343,10 @@ class _Run:
         for repository in present.values():
             if self._due(f"work:{repository.id}"):
                 self._report.refused += self._records.work(repository)
-                self._report.refused += self._records.repository(repository)
                 self._hold(f"work:{repository.id}")
+            if self._due(f"record:{repository.id}"):
+                self._report.refused += self._records.repository(repository)
+                self._hold(f"record:{repository.id}")
             if self._due(f"wiki:{repository.id}"):
                 self._wiki(repository)
                 self._hold(f"wiki:{repository.id}")

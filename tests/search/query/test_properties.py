@@ -12,8 +12,8 @@ _PIECES = st.sampled_from(
     [
         *'()"/\\-:*, \n',
         "or", "OR", " or ", "-(", "( ", " )", "foo", "x", "测", "->", "/a b/", '"a b"', "repo:", "lang:go", "f:",
-        "case:yes", "case:no", "before:2024", "type:pr", "is:fork", "sym:", "std::vector", "[a", "(?i)", "\\/", "path:*.go",
-        "{2}",
+        "case:yes", "case:no", "before:2024", "type:pr", "is:fork", "sym:", "std::vector", "[a", "(?i)", "\\/",
+        "path:*.go", "{2}",
     ]
 )  # fmt: skip
 _QUERIES = st.one_of(st.text(max_size=60), st.lists(_PIECES, max_size=14).map("".join))
