@@ -19,7 +19,9 @@ __all__ = ["junit_text"]
 def junit_text(evidence: Evidence) -> str:
     """The run as JUnit XML: one suite per feature file, one case per scenario."""
     report = JUnitXml("engineroom")
-    for place, group in groupby(sorted(evidence.results, key=_order), key=_place):
+    for place, group in groupby(
+        sorted(evidence.results, key=lambda result: (result.place, result.id)), key=lambda result: result.place
+    ):
         results = list(group)
         suite = TestSuite(place)
         moments = [result.started for result in results if result.started is not None]
@@ -27,20 +29,12 @@ def junit_text(evidence: Evidence) -> str:
             suite.timestamp = f"{min(moments):%Y-%m-%dT%H:%M:%S}"
         for name, value in _facts(evidence).items():
             suite.add_property(name, value)
-        suite.add_testcases([_case(result, place) for result in results])
+        suite.add_testcases([_case(result) for result in results])
         suite.update_statistics()
         report.add_testsuite(suite)
     report.update_statistics()
     text: bytes = report.tostring()
     return f'<?xml version="1.0" encoding="utf-8"?>\n{text.decode("utf-8")}\n'
-
-
-def _place(result: ScenarioResult) -> str:
-    return f"{result.area}/{result.feature}" if result.area else result.feature
-
-
-def _order(result: ScenarioResult) -> tuple[str, str]:
-    return _place(result), result.id
 
 
 def _facts(evidence: Evidence) -> dict[str, str]:
@@ -56,8 +50,10 @@ def _facts(evidence: Evidence) -> dict[str, str]:
     }
 
 
-def _case(result: ScenarioResult, place: str) -> TestCase:
-    case = TestCase(result.id.removeprefix(f"{place}: "), classname=place.replace("/", "."), time=result.duration)
+def _case(result: ScenarioResult) -> TestCase:
+    case = TestCase(
+        result.id.removeprefix(f"{result.place}: "), classname=result.place.replace("/", "."), time=result.duration
+    )
     message = result.waiver or "; ".join(finding.message for finding in result.findings)
     rule = result.findings[0].rule if result.findings else result.verdict.value
     kinds = {Verdict.FAIL: Failure, Verdict.COULD_NOT_VERIFY: Error}

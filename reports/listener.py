@@ -105,8 +105,8 @@ class RunListener:
         recording, context = self._recording(item), self._recorder.context
         recording.step_stopped()
         report = yield
-        if call.excinfo is not None and report.failed and not item.config.option.fulltrace:
-            style = item.config.option.tbstyle
+        if call.excinfo is not None and report.failed and not item.config.getoption("fulltrace", default=False):
+            style = item.config.getoption("tbstyle", default="auto")
             report.longrepr = call.excinfo.getrepr(style="long" if style == "auto" else style, tbfilter=_own_frames)
         self._clean(report)
         if call.when == "call" or (call.when == "setup" and report.failed):
@@ -187,8 +187,10 @@ class RunListener:
         except Exception as error:  # noqa: BLE001 - a page that cannot be drawn must not hide the verdict
             lines = traceback.format_exception(error) if not str(error) else [str(error)]
             self._problem = self._redact("".join(lines))
-        if evidence.exit_code == ExitCode.PASS and (self._problem is not None or exitstatus != pytest.ExitCode.OK):
-            return int(ExitCode.FAIL if exitstatus == pytest.ExitCode.TESTS_FAILED else ExitCode.COULD_NOT_VERIFY)
+        # A test that failed for pytest has its verdict in the evidence; anything else it reports was not foreseen.
+        foreseen = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if evidence.exit_code == ExitCode.PASS and (self._problem is not None or not foreseen):
+            return int(ExitCode.COULD_NOT_VERIFY)
         return evidence.exit_code
 
     def _recording(self, item: pytest.Item) -> Recording:

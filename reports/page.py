@@ -72,6 +72,7 @@ def page_text(evidence: Evidence) -> str:
         problems=_problems(evidence.results),
         reasons=_reasons(evidence.not_tested),
         plots=_plots(evidence),
+        figures=[m for m in evidence.measurements if len(m.values) == 1 and not m.labels],
         Verdict=Verdict,
     )
 
@@ -110,6 +111,8 @@ def _plots(evidence: Evidence) -> list[_Plot]:
         _Plot("What took longest", "Seconds spent in the steps of a scenario.", _safe(slowest_plot(evidence.results))),
     ]
     for index, measurement in enumerate(evidence.measurements):
+        if len(measurement.values) == 1 and not measurement.labels:
+            continue
         note = f"{len(measurement.values)} values, {min(measurement.values):.4g} to {max(measurement.values):.4g}"
         note = f"{note} {measurement.unit}".strip() + (
             f". Measured by {measurement.scenario}" if measurement.scenario else ""

@@ -69,13 +69,13 @@ def timeline_plot(results: Sequence[ScenarioResult]) -> str:
         return ""
     starts = [result.started.timestamp() for result in ran if result.started is not None]
     origin = min(starts)
-    rows = list(dict.fromkeys(_place(result) for result in ran))
+    rows = list(dict.fromkeys(result.place for result in ran))
     length = max(start - origin + result.duration for start, result in zip(starts, ran, strict=True)) or 1.0
 
     def draw(axes: Axes) -> dict[str, str]:
         titles = {}
         for index, (start, result) in enumerate(zip(starts, ran, strict=True)):
-            row, left, width = rows.index(_place(result)), start - origin, max(result.duration, length * _THINNEST)
+            row, left, width = rows.index(result.place), start - origin, max(result.duration, length * _THINNEST)
             colour = _COLOURS[result.verdict]
             bars = axes.barh(row, width, left=left, height=0.56, color=colour, edgecolor="none")
             bars[0].set_gid(f"bar{index}")
@@ -186,10 +186,6 @@ def _inline(text: str, name: str, titles: dict[str, str]) -> str:
     for colour, value in _PROPERTIES.items():
         svg = svg.replace(colour, value)
     return svg.strip()
-
-
-def _place(result: ScenarioResult) -> str:
-    return f"{result.area}/{result.feature}" if result.area else result.feature
 
 
 def _short(label: str) -> str:

@@ -50,12 +50,11 @@ class Printer:
 
     def scenario(self, result: ScenarioResult) -> None:
         """One line per finished scenario, and the reason below it if it did not pass; features get a heading."""
-        place = f"{result.area}/{result.feature}" if result.area else result.feature
-        if place != self._place:
-            self._place = place
-            self._print(Text(f"\n{place}", style="bold"))
+        if result.place != self._place:
+            self._place = result.place
+            self._print(Text(f"\n{result.place}", style="bold"))
         line = Text("  ").append(f"{result.verdict.label:<{_LABEL}}", style=_STYLES[result.verdict])
-        line.append(f"  {result.id.removeprefix(f'{place}: ')}")
+        line.append(f"  {result.id.removeprefix(f'{result.place}: ')}")
         if result.started is not None:
             line.append(f"  {_seconds(result.duration)}", style="dim")
         self._print(line)

@@ -133,3 +133,8 @@ class ScenarioResult(Record):
     duration: float = 0.0
     needs: tuple[str, ...] = ()
     waiver: str | None = None
+
+    @property
+    def place(self) -> str:
+        """Its feature file, as an id begins."""
+        return f"{self.area}/{self.feature}" if self.area else self.feature
