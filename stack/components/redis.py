@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import redis
@@ -213,16 +213,22 @@ def _introduce(sites: list[Site], password: SecretStr, plan: Plan) -> None:
     for number in range(_PRIMARIES, len(sites)):
         with _connected(sites[number], password) as client:
             client.execute_command("CLUSTER REPLICATE", ids[number - _PRIMARIES])
+    pairs = {ids[number]: ids[number - _PRIMARIES] for number in range(_PRIMARIES, len(sites))}
+    wait(_Acquainted(tuple(sites), password, pairs), within=_FORM_WITHIN, poll=0.05, called_off=plan.called_off)
     for site in sites:
         wait(ClusterNodeReady(site, password), within=_FORM_WITHIN, poll=0.05, called_off=plan.called_off)
 
 
 @dataclass(frozen=True)
 class _Acquainted:
-    """True when every node knows every other by its final name (a handshake still shows a made-up one)."""
+    """True when every node knows every other by its final name, and who replicates whom.
+
+    During a handshake a node shows a made-up name; and what one node was told travels to the others by gossip.
+    """
 
     sites: tuple[Site, ...]
     password: SecretStr
+    pairs: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self) -> Seen:
         for site in self.sites:
@@ -234,4 +240,7 @@ class _Acquainted:
             known = [n for n in nodes.values() if "handshake" not in n["flags"]]
             if len(known) < len(self.sites):
                 return Seen(ok=False, what=f"{site.name} knows {len(known)} of {len(self.sites)} nodes")
-        return Seen(ok=True, what="all nodes know each other")
+            primaries = {n["node_id"]: n["master_id"] for n in known}
+            if any(primaries.get(replica) != primary for replica, primary in self.pairs.items()):
+                return Seen(ok=False, what=f"{site.name} has not heard of every replica yet")
+        return Seen(ok=True, what="all nodes know each other and who replicates whom")
