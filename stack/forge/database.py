@@ -34,6 +34,17 @@ class Database:
         self._conninfo = conninfo
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
+        self._mine = threading.local()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make every transaction of this thread inside the block a part of one: all of it is kept, or nothing."""
+        with self.transaction() as connection:
+            self._mine.connection = connection
+            try:
+                yield
+            finally:
+                self._mine.connection = None
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
@@ -44,14 +55,16 @@ class Database:
             InvalidError: a check, a foreign key or a type refused a value.
             DatabaseError: anything else, a lost connection included.
         """
-        connection = self._take()
+        outer: Connection | None = getattr(self._mine, "connection", None)
+        connection = outer or self._take()
         try:
             with connection.transaction():
                 yield connection
         except psycopg.Error as error:
             raise _translated(error) from error
         finally:
-            self._give(connection)
+            if outer is None:
+                self._give(connection)
 
     def rows(self, query: LiteralString, parameters: dict[str, Any] | None = None) -> list[DictRow]:
         """All rows of a query that is known to have few."""

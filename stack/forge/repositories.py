@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -136,6 +136,11 @@ class Repositories:
         except GitError as error:
             raise InvalidError("The ref can't be moved", on=f"{repo} {ref}", got=error.got) from error
         return RefUpdate(ref, before, new)
+
+    def set_refs(self, repo: str, refs: Mapping[str, str]) -> None:
+        """Let many refs (full names) name objects, all of them or none, whatever they named before."""
+        lines = "".join(f"update {ref} {check_oid(oid)}\n" for ref, oid in sorted(refs.items()))
+        git(["update-ref", "--no-deref", "--stdin"], git_dir=self._dir(repo), stdin=lines.encode())
 
     def set_head(self, repo: str, *, branch: str | None = None, commit: str | None = None) -> None:
         """Point HEAD at a branch (which may be unborn), or detach it at a commit."""

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from stack.forge.smsly.artifacts import Artifacts
+from stack.forge.smsly.filled import Filled
 from stack.forge.smsly.outbox import Outbox
 from stack.forge.smsly.people import People
 from stack.forge.smsly.projects import Projects
@@ -15,7 +16,7 @@ from stack.forge.smsly.work import Work
 __all__ = ["SmslyForge"]
 
 
-class SmslyForge(Reads, Outbox, People, Projects, Work, Artifacts):
+class SmslyForge(Reads, Outbox, People, Projects, Work, Artifacts, Filled):
     """Reads and writes a smsly-code forge; safe for threads. Names are compared in any case of letters.
 
     Every verb that writes is one transaction, with the outbox row that announces it; each raises `NotFoundError` for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 
 from psycopg.rows import DictRow
@@ -32,6 +33,15 @@ class SmslyBase:
         """
         self._db = Database(conninfo)
         self._vault = vault
+
+    @property
+    def keeps_secrets(self) -> bool:
+        """Whether it was given keys."""
+        return self._vault is not None
+
+    def together(self) -> AbstractContextManager[None]:
+        """Make all that this thread does inside the block one transaction."""
+        return self._db.together()
 
     def close(self) -> None:
         """Close idle connections."""
