@@ -23,6 +23,7 @@ _QUIET_LOOKS = 3
 _BETWEEN_LOOKS = 0.1
 _LOOKS = 100
 _GONE_WITHIN = 10.0
+_REMOVALS = 3
 
 
 def signal_process(process: ProcessId, number: signal.Signals) -> bool:
@@ -134,11 +135,17 @@ def erase(folder: Path) -> None:
         with contextlib.suppress(OSError):
             if stat.S_ISSOCK(path.lstat().st_mode):
                 path.unlink()
-    for _ in range(3):
-        with contextlib.suppress(FileNotFoundError):
+    # A watchdog and the next start may be at it together: each goes on where the other was quicker.
+    deadline = time.monotonic() + _GONE_WITHIN
+    while folder.exists():
+        try:
             shutil.rmtree(folder)
-        if not folder.exists():
-            return
+        except FileNotFoundError:
+            continue
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def _outside(folder: Path) -> list[Path]:
