@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel, SecretStr
 
 from stack.addresses import Addresses, ObjectStoreAddress
+from stack.attestation import describe
 from stack.errors import UsageError
 from stack.runtimes.base import Stack
 from stack.settings import Settings
@@ -46,7 +47,7 @@ def missing_need(name: str, settings: Settings) -> str | None:
     if name not in {entry.name for entry in toolchain.entries()}:
         return f"nothing here is called {name}"
     if toolchain.find(name) is None:
-        return f"{name} is not installed: run `engineroom setup {name}`, or give its path"
+        return f"{name} is not installed: run `engineroom setup {name}`, or give its path{_told(name)}"
     return None
 
 
@@ -71,7 +72,15 @@ def servers_of(settings: Settings, stack: Stack) -> Iterator[ServerFacts]:
     """Every program that the components of a stack run, once."""
     toolchain = Toolchain(settings)
     licences = {entry.name: entry.licence for entry in toolchain.entries()}
-    running = {_tool_of(state.name, settings) for state in stack.status()} | {"ctags"}
+    running = {"ctags"}
+    if stack.runtime == "containers":
+        from stack.runtimes.containers.stack import ContainersStack  # noqa: PLC0415 - its client is heavy
+
+        # The images have versions of their own, whatever the toolchain has.
+        if isinstance(stack, ContainersStack):
+            yield from (ServerFacts(*server) for server in stack.servers())
+    else:
+        running |= {_tool_of(state.name, settings) for state in stack.status()}
     for name in sorted(running & set(licences)):
         installed = toolchain.find(name)
         if installed is not None:
@@ -81,6 +90,10 @@ def servers_of(settings: Settings, stack: Stack) -> Iterator[ServerFacts]:
 def secrets_of(addresses: Addresses) -> Iterator[str]:
     """Every secret value in the addresses."""
     yield from _secrets(addresses)
+
+
+def _told(name: str) -> str:
+    return f". Last seen: {describe(name)}" if name == "meilisearch" else ""
 
 
 def _secrets(value: object) -> Iterator[str]:

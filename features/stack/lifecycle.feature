@@ -1,4 +1,4 @@
-@local
+@needs-local
 Feature: A stack leaves nothing behind
 
   Scenario: Stopping leaves no process, port or folder

@@ -23,7 +23,7 @@ from stack.toolchain import Toolchain
 if TYPE_CHECKING:
     from docker import DockerClient
 
-__all__ = ["CONTENT", "IMAGES", "Image", "Prepared", "current", "images", "prepare", "require"]
+__all__ = ["CONTENT", "IMAGES", "LICENCES", "Image", "Prepared", "current", "images", "prepare", "require"]
 
 CONTENT = "engineroom.content"
 _FOLDER = Path(__file__).resolve().parents[1] / "images"
@@ -35,6 +35,8 @@ IMAGES = {
     "redis": "engineroom/redis:valkey-8",
     "seaweedfs": "engineroom/seaweedfs:4",
 }
+# Of the server in each image; Debian's base has many more, each with its own text in the image.
+LICENCES = {"postgresql": "PostgreSQL", "redis": "BSD-3-Clause", "seaweedfs": "Apache-2.0"}
 
 
 @dataclass(frozen=True)

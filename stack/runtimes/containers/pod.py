@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+from docker.models.networks import Network
+from docker.models.volumes import Volume
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from stack.components.base import StartError
@@ -17,7 +21,6 @@ from stack.runtimes.ports import LOOPBACK
 
 if TYPE_CHECKING:
     from docker import DockerClient
-    from docker.models.containers import Container
     from testcontainers.core.container import DockerContainer
 
 __all__ = ["POD", "PortTakenError", "containers_of", "make_pod", "new_container", "remove_run"]
@@ -59,9 +62,9 @@ def make_pod(mark: Mark, ports: Iterable[int]) -> str:
         PortTakenError: choose others.
         StartError: the engine refused.
     """
-    from testcontainers.core.network import Network  # noqa: PLC0415
+    from testcontainers.core.network import Network as NewNetwork  # noqa: PLC0415
 
-    network = Network(docker_network_kw={"driver": "bridge", "labels": mark.labels(POD)})
+    network = NewNetwork(docker_network_kw={"driver": "bridge", "labels": mark.labels(POD)})
     network.name = name_of(mark.run, "network")
     # Nothing but sleep; as the first process of its namespace it is deaf to every signal but one.
     pod = new_container("redis", POD, mark, stop_signal=signal.SIGKILL.name)
@@ -98,21 +101,24 @@ def remove_run(client: DockerClient, run: str) -> list[str]:
     Raises:
         APIError: the engine refused, again and again.
     """
-    removed = []
     containers = containers_of(client, run)
-    # The namespace's holder last: without it the others cannot even be looked at in peace.
-    for container in sorted(containers.values(), key=lambda each: each.labels.get(COMPONENT) == POD):
-        _gone(lambda container=container: container.remove(force=True, v=True))  # type: ignore[misc]
-        removed.append(str(container.name))
-    for volume in client.volumes.list(filters={"label": f"{RUN}={run}"}):
-        _gone(lambda volume=volume: volume.remove(force=True))  # type: ignore[misc]
-        removed.append(str(volume.name))
-    for network in client.networks.list(filters={"label": f"{RUN}={run}"}):
-        _gone(network.remove)
-        removed.append(str(network.name))
-    return removed
+    # The holder of their network namespace last: without it the others cannot be reached for a clean look any more.
+    pod = [containers.pop(POD)] if POD in containers else []
+    with ThreadPoolExecutor(max_workers=max(1, len(containers))) as pool:
+        list(pool.map(_remove, containers.values()))
+    volumes = client.volumes.list(filters={"label": f"{RUN}={run}"})
+    networks = client.networks.list(filters={"label": f"{RUN}={run}"})
+    for each in (*pod, *volumes, *networks):
+        _remove(each)
+    return [str(each.name) for each in (*containers.values(), *pod, *volumes, *networks)]
 
 
-def _gone(remove: Callable[[], object]) -> None:
+def _remove(thing: Container | Volume | Network) -> None:
+    # Whoever was quicker did the same.
     with contextlib.suppress(NotFound):
-        remove()
+        if isinstance(thing, Container):
+            thing.remove(force=True, v=True)
+        elif isinstance(thing, Volume):
+            thing.remove(force=True)
+        else:
+            thing.remove()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -26,10 +25,12 @@ from stack.runtimes.containers.logs import Follower, copy_without
 from stack.runtimes.containers.looking import is_paused, last_output, look, why_ended
 from stack.runtimes.containers.pod import POD, containers_of, remove_run
 from stack.runtimes.containers.recipes import recipe
+from stack.runtimes.containers.versions import Running, running_servers
 from stack.runtimes.leftovers import erase
 from stack.runtimes.local import StackGoneError
 from stack.runtimes.registry import Intent, RunRecord, edit, read
 from stack.runtimes.signals import uninterrupted
+from stack.runtimes.stopping import stop_in_order
 from stack.settings import RuntimeName, Settings
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from stack.runtimes.containers.watchdog import ContainersWatchdog
 
 __all__ = ["ContainersStack", "mark_of"]
+
+_DIES_WITHIN = 30
 
 
 def mark_of(record: RunRecord, state: Path, *, detached: bool) -> Mark:
@@ -109,6 +112,10 @@ class ContainersStack:
         """Components that were wanted but could not be had."""
         return self._record().missing
 
+    def servers(self) -> list[Running]:
+        """What really runs: name, version, licence and image digest of each server program."""
+        return list(running_servers(self._client, self.name))
+
     def log(self, component: str) -> Path:
         """A file with its output, which grows for as long as this process and the container live."""
         self._known(component)
@@ -163,15 +170,20 @@ class ContainersStack:
             )
 
     def kill(self, component: str) -> None:
-        """End it at once; remembered as meant."""
+        """End it at once; remembered as meant.
+
+        Raises:
+            EngineRoomError: it had ended by itself, which stays a death.
+        """
         self._known(component)
+        if self._record().components[component].intent in ("killed", "stopped"):
+            return
+        container = self._living(component)
         self._mark_intent(component, "killed")
-        container = self._containers().get(component)
-        if container is not None and why_ended(container) is None:
-            # The engine refuses what ended meanwhile.
-            with contextlib.suppress(APIError):
-                container.kill("SIGKILL")
-            container.wait(timeout=30)
+        # The engine refuses what ended meanwhile.
+        with contextlib.suppress(APIError):
+            container.kill("SIGKILL")
+        container.wait(timeout=_DIES_WITHIN)
 
     def pause(self, component: str) -> None:
         """Freeze every process of it."""
@@ -247,7 +259,8 @@ class ContainersStack:
                 with edit(self.folder) as record:
                     record.phase = "stopping"
                 with contextlib.suppress(EngineRoomError, DockerException, OSError):
-                    self._stop_in_order()
+                    containers = self._containers()
+                    stop_in_order(self._mine(), lambda each: self._stop_one(each, containers.get(each.name)))
             try:
                 remove_run(self._client, self.name)
             except (DockerException, OSError) as error:
@@ -263,17 +276,6 @@ class ContainersStack:
             self._client.close()
 
     # -- helpers -----------------------------------------------------------------------------------------------------
-
-    def _stop_in_order(self) -> None:
-        containers = self._containers()
-        left = {component.name: component for component in self._mine()}
-        while left:
-            # Whoever nobody still running has waited for goes now.
-            last = [each for each in left.values() if not any(each.name in other.after for other in left.values())]
-            with ThreadPoolExecutor(max_workers=len(last)) as pool:
-                list(pool.map(lambda each: self._stop_one(each, containers.get(each.name)), last))
-            for component in last:
-                del left[component.name]
 
     def _stop_one(self, component: Component, container: Container | None) -> None:
         if container is None or why_ended(container) is not None:
@@ -313,9 +315,7 @@ class ContainersStack:
 
     def _mark_intent(self, name: str, intent: Intent) -> None:
         with edit(self.folder) as record:
-            component = record.components[name]
-            component.intent = intent
-            component.since = component.since or dt.datetime.now(dt.UTC)
+            record.components[name].intent = intent
 
     def _living(self, name: str) -> Container:
         self._known(name)
