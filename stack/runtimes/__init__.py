@@ -32,7 +32,7 @@ def start(
             that can be had.
         detached: outlive this process. Otherwise nothing of the stack does, not even if it is killed.
         progress: called with a component and what it is doing, from any thread.
-        tools: where programs are; the toolchain by default.
+        tools: where programs are; the toolchain by default. Containers have theirs in their images.
         logs: where to copy the logs if the start fails.
 
     Raises:
@@ -40,6 +40,10 @@ def start(
         StartError: a component, or its place, did not come up. Nothing is left running.
         UsageError: there is no such component.
     """
+    if settings.runtime == "containers":
+        from stack.runtimes import containers  # noqa: PLC0415
+
+        return containers.start(settings, components=components, detached=detached, progress=progress, logs=logs)
     _only_local(settings)
     from stack.runtimes.starting import start_local  # noqa: PLC0415
 
@@ -55,6 +59,10 @@ def start(
 
 def running(settings: Settings, *, tools: ToolSource | None = None) -> list[Stack]:
     """Every stack that runs now, oldest first, whoever started it."""
+    if settings.runtime == "containers":
+        from stack.runtimes import containers  # noqa: PLC0415
+
+        return containers.running(settings)
     _only_local(settings)
     from stack.runtimes.janitor import is_abandoned  # noqa: PLC0415
     from stack.runtimes.local import LocalStack  # noqa: PLC0415
@@ -69,10 +77,11 @@ def running(settings: Settings, *, tools: ToolSource | None = None) -> list[Stac
 
 
 def reap(settings: Settings) -> list[str]:
-    """End the processes and remove the folders of runs whose owner is gone; one line for each."""
+    """End the processes and containers and remove the folders of runs whose owner is gone; one line for each."""
+    from stack.runtimes import containers  # noqa: PLC0415
     from stack.runtimes.janitor import reap as reap_local  # noqa: PLC0415
 
-    return reap_local(settings.state_dir.absolute())
+    return [*reap_local(settings.state_dir.absolute()), *containers.reap(settings)]
 
 
 def _toolchain(settings: Settings) -> ToolSource:
@@ -88,5 +97,5 @@ def _only_local(settings: Settings) -> None:
         raise NeedMissingError(
             settings.runtime,
             f"The runtime {settings.runtime} is not part of this version",
-            fix="use the local runtime: ENGINEROOM_RUNTIME=local",
+            fix="use the runtime local or containers: ENGINEROOM_RUNTIME=local",
         )
