@@ -69,7 +69,7 @@ class Stack(Protocol):
         """Every component, looked at now."""
 
     def kill(self, component: str) -> None:
-        """End it at once, without a chance to tidy up; remembered as meant."""
+        """End it at once, without a chance to tidy up; remembered as meant. What ended by itself cannot be killed."""
 
     def pause(self, component: str) -> None:
         """Stop it from running, without ending it."""

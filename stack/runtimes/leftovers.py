@@ -23,7 +23,6 @@ _QUIET_LOOKS = 3
 _BETWEEN_LOOKS = 0.1
 _LOOKS = 100
 _GONE_WITHIN = 10.0
-_REMOVALS = 3
 
 
 def signal_process(process: ProcessId, number: signal.Signals) -> bool:

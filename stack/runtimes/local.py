@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -19,9 +18,11 @@ from stack.runtimes.base import ComponentStatus, Progress
 from stack.runtimes.bringing_up import BringUp, stuck
 from stack.runtimes.identity import RUN_VARIABLE, ProcessId, environment_of
 from stack.runtimes.leftovers import erase, pause_tree, resume_tree, sweep
+from stack.runtimes.logs import copy_masked
 from stack.runtimes.looking import look
 from stack.runtimes.registry import Intent, RunRecord, edit, read
 from stack.runtimes.signals import uninterrupted
+from stack.runtimes.stopping import stop_in_order
 from stack.runtimes.supervisor import Supervisor, last_output, service_user
 from stack.runtimes.watchdog import Watchdog
 from stack.settings import RuntimeName, Settings
@@ -102,19 +103,7 @@ class LocalStack:
 
     def collect_logs(self, destination: Path) -> list[Path]:
         """Copy every log into a folder, with the stack's secrets taken out."""
-        destination.mkdir(parents=True, exist_ok=True)
-        hidden = secrets.values(self.plan().secrets)
-        copies = []
-        for log in sorted((self.folder / "logs").glob("*.log")):
-            copy = destination / log.name
-            with log.open(encoding="utf-8", errors="replace") as source, copy.open("w", encoding="utf-8") as target:
-                for original in source:
-                    line = original
-                    for secret in hidden:
-                        line = line.replace(secret, "**********")
-                    target.write(line)
-            copies.append(copy)
-        return copies
+        return copy_masked(self.folder / "logs", destination, secrets.values(self.plan().secrets))
 
     # -- what happens to it ------------------------------------------------------------------------------------------
 
@@ -149,11 +138,17 @@ class LocalStack:
             )
 
     def kill(self, component: str) -> None:
-        """End it at once; remembered as meant."""
+        """End it at once; remembered as meant.
+
+        Raises:
+            EngineRoomError: it had ended by itself, which stays a death.
+        """
         self._known(component)
-        process = self._mark(component, "killed")
-        if process is not None and self._why_ended(process) is None:
-            self._supervisor.kill(process)
+        if self._record().components[component].intent in ("killed", "stopped"):
+            return
+        process = self._living(component)
+        self._mark(component, "killed")
+        self._supervisor.kill(process)
 
     def pause(self, component: str) -> None:
         """Stop every process of it."""
@@ -170,9 +165,8 @@ class LocalStack:
     def restart(self, component: str) -> None:
         """End it if it lives, start it again, wait until it is ready."""
         known = self._known(component)
-        process = self._mark(component, "stopped")
-        if process is not None and self._why_ended(process) is None:
-            self._supervisor.stop(process, known.launch(self.plan()), slow=self._settings.slow)
+        self._mark(component, "stopped")
+        self._end(known, self.plan())
         self.bring_up([component])
 
     def deaths(self) -> list[str]:
@@ -218,11 +212,12 @@ class LocalStack:
     def stop(self) -> None:
         """End everything, those that need others first, and leave neither process nor folder."""
         with uninterrupted():
-            if read(self.folder) is not None:
+            # It may be gone already; and what cannot be stopped in order is swept away below.
+            with contextlib.suppress(EngineRoomError, OSError):
                 with edit(self.folder) as record:
                     record.phase = "stopping"
-                with contextlib.suppress(EngineRoomError, OSError):
-                    self._stop_in_order()
+                plan = self.plan()
+                stop_in_order(self._mine(), lambda component: self._end(component, plan))
             sweep(self.name, self.folder)
             erase(self.folder)
             if self._watchdog is not None:
@@ -235,20 +230,8 @@ class LocalStack:
 
     # -- helpers -----------------------------------------------------------------------------------------------------
 
-    def _stop_in_order(self) -> None:
-        plan = self.plan()
-        record = self._record()
-        left = {component.name: component for component in self._mine()}
-        while left:
-            # Whoever nobody still running has waited for goes now.
-            last = [c for c in left.values() if not any(c.name in other.after for other in left.values())]
-            with ThreadPoolExecutor(max_workers=len(last)) as pool:
-                list(pool.map(lambda component: self._stop_one(component, plan, record), last))
-            for component in last:
-                del left[component.name]
-
-    def _stop_one(self, component: Component, plan: Plan, record: RunRecord) -> None:
-        process = record.components[component.name].process
+    def _end(self, component: Component, plan: Plan) -> None:
+        process = self._record().components[component.name].process
         if process is not None and self._why_ended(process) is None:
             self._supervisor.stop(process, component.launch(plan), slow=self._settings.slow)
 
@@ -272,12 +255,9 @@ class LocalStack:
             raise UsageError(f"This stack has no component {name}", got=name, fix=f"it has: {', '.join(names)}")
         return self._components[name]
 
-    def _mark(self, name: str, intent: Intent) -> ProcessId | None:
+    def _mark(self, name: str, intent: Intent) -> None:
         with edit(self.folder) as record:
-            component = record.components[name]
-            component.intent = intent
-            component.since = component.since or dt.datetime.now(dt.UTC)
-            return component.process
+            record.components[name].intent = intent
 
     def _living(self, name: str) -> ProcessId:
         process = self._record().components[name].process

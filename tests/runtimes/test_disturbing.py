@@ -108,8 +108,11 @@ def test_a_death_is_reported_with_last_output(stack: LocalStack) -> None:
     (death,) = stack.deaths()
     assert death.startswith(f"redis-3 (process {pid}): the process ended")
     assert "Redis is now ready to exit" in death
+    with pytest.raises(EngineRoomError, match="redis-3 is not running"):
+        stack.kill("redis-3")
     stack.forgive()
     assert row(stack, "redis-3").health == "dead", "forgiving is for what was meant"
+    assert len(stack.deaths()) == 1
     stack.restart("redis-3")
 
 
@@ -140,9 +143,9 @@ def test_a_process_id_that_was_used_again_is_left_alone(stack: LocalStack) -> No
         with edit(stack.folder) as record:
             mine = record.components["redis-6"].process
             record.components["redis-6"].process = identify(bystander.pid)
-        stack.kill("redis-6")
-        with pytest.raises(EngineRoomError, match="redis-6 is not running"):
-            stack.pause("redis-6")
+        for disturb in (stack.kill, stack.pause):
+            with pytest.raises(EngineRoomError, match="redis-6 is not running"):
+                disturb("redis-6")
         assert bystander.status() in (psutil.STATUS_SLEEPING, psutil.STATUS_RUNNING)
         with edit(stack.folder) as record:
             record.components["redis-6"].process = mine
