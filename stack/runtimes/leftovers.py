@@ -85,34 +85,41 @@ def _wait_gone(processes: Iterable[ProcessId]) -> None:
             time.sleep(0.01)
 
 
-def processes_of(run: str, folder: Path) -> list[ProcessId]:
-    """Every process that a run started and that still lives.
+def processes_of(run: str, folder: Path, component: str | None = None) -> list[ProcessId]:
+    """Every process that a run, or one component of it, started and that still lives.
 
     A run's processes carry its id and folder in their environment. PostgreSQL's workers overwrite theirs with a title:
-    they are known by their name and by a working folder inside the run's.
+    they are known by their name and by a working folder inside the run's. A component's are those whose working folder
+    is inside its own.
     """
-    inside = folder / "components"
+    inside = folder / "components" / (component or "")
     found = []
     for candidate in psutil.process_iter(["pid", "name", "status"]):
         if candidate.pid == os.getpid() or candidate.info["status"] == psutil.STATUS_ZOMBIE:
             continue
         environment = environment_of(candidate.pid)
         ours = environment.get(RUN_VARIABLE) == run and environment.get(RUN_FOLDER_VARIABLE) == str(folder)
-        if not ours and candidate.info["name"] == "postgres":
-            with contextlib.suppress(psutil.Error, OSError):
-                ours = Path(candidate.cwd()).is_relative_to(inside)
+        if candidate.info["name"] == "postgres" or (ours and component is not None):
+            ours = _works_in(candidate, inside)
         process = identify(candidate.pid) if ours else None
         if process is not None:
             found.append(process)
     return found
 
 
-def sweep(run: str, folder: Path) -> list[ProcessId]:
-    """Kill every process of a run, looking again until none is found; returns those that were killed."""
+def _works_in(process: psutil.Process, folder: Path) -> bool:
+    try:
+        return Path(process.cwd()).is_relative_to(folder)
+    except (psutil.Error, OSError):
+        return False
+
+
+def sweep(run: str, folder: Path, component: str | None = None) -> list[ProcessId]:
+    """Kill every process of a run or of one component, looking again until none is found; returns the killed."""
     killed: dict[ProcessId, None] = {}
     quiet = 0
     for _ in range(_LOOKS):
-        found = processes_of(run, folder)
+        found = processes_of(run, folder, component)
         for process in found:
             end_tree(process)
             killed[process] = None

@@ -167,6 +167,8 @@ class LocalStack:
         known = self._known(component)
         self._mark(component, "stopped")
         self._end(known, self.plan())
+        # Workers may have outlived their server, and would not let a new one have its data.
+        sweep(self.name, self.folder, component)
         self.bring_up([component])
 
     def deaths(self) -> list[str]:

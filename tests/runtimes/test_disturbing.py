@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from collections.abc import Iterator
@@ -114,6 +115,22 @@ def test_a_death_is_reported_with_last_output(stack: LocalStack) -> None:
     assert row(stack, "redis-3").health == "dead", "forgiving is for what was meant"
     assert len(stack.deaths()) == 1
     stack.restart("redis-3")
+
+
+def test_workers_that_outlive_their_server_do_not_stop_a_restart(stack: LocalStack) -> None:
+    """A busy PostgreSQL worker survives its postmaster's death; a restart ends it before it starts the server."""
+    assert stack.addresses.database
+    pid = pid_of(stack, "postgresql-primary")
+    with contextlib.closing(psycopg.connect(stack.addresses.database.conninfo(), autocommit=True)) as connection:
+        backend = psutil.Process(connection.info.backend_pid)
+        connection.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b")
+        eventually("busy", lambda: backend.cpu_times().user > 0.2)
+        os.kill(pid, signal.SIGKILL)
+        eventually("dead", lambda: row(stack, "postgresql-primary").health == "dead")
+        assert backend.is_running()
+        stack.restart("postgresql-primary")
+        assert not backend.is_running()
+    assert row(stack, "postgresql-primary").health == "ready"
 
 
 def test_a_meant_kill_of_a_pair_is_forgiven(stack: LocalStack) -> None:
