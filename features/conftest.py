@@ -27,17 +27,29 @@ pytest_plugins = [
     "steps.lifecycle",
 ]
 
+ENGINES = ["opensearch", "meilisearch"]
 _SETTINGS = pytest.StashKey[Settings]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The one choice a run has beside its paths."""
+    """What a run can be told beside its paths."""
     parser.addoption("--runtime", help="where components run: local, containers, cluster, external")
+    parser.addoption("--engine", help="run the search features on this engine alone")
+    parser.addoption("--evidence-dir", help="where the run's evidence goes")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every scenario of the search runs once for each engine."""
+    if "engine" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--engine")
+        metafunc.parametrize("engine", [chosen] if chosen else ENGINES, indirect=True, scope="session")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Settings first: whatever is wrong with them is a usage error."""
-    settings = config.stash[_SETTINGS] = load(runtime=config.getoption("--runtime"))
+    settings = config.stash[_SETTINGS] = load(
+        runtime=config.getoption("--runtime"), evidence_dir=config.getoption("--evidence-dir")
+    )
     context = run_context(config)
     context.runtime = settings.runtime
     context.scope_file = settings.scope_file.absolute()
@@ -85,7 +97,8 @@ def _undisturbed(request: pytest.FixtureRequest) -> Iterator[None]:
 def reference(stack: Stack, settings: Settings) -> Iterator[Reference]:
     """The forge on that stack."""
     ctags = Toolchain(settings).require("ctags").program("ctags")
-    with Reference(stack.addresses, folder=stack.folder / "reference", ctags=ctags) as reference:
+    # A run kills engines on purpose: waiting long for them would only take time.
+    with Reference(stack.addresses, folder=stack.folder / "reference", ctags=ctags, patience=5.0) as reference:
         yield reference
 
 

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -14,6 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from stack.addresses import EngineKind
+from stack.attestation import attest as attest_run
+from stack.attestation import describe
 from stack.errors import EngineRoomError, NeedMissingError, UsageError
 from stack.reference import Reference
 from stack.runtimes import reap, running, start
@@ -232,13 +235,13 @@ def verify(settings: Settings, paths: tuple[Path, ...], runtime: RuntimeName | N
 
 def _reference(settings: Settings, stack: Stack) -> Reference:
     ctags = Toolchain(settings).require("ctags").program("ctags")
-    return Reference(stack.addresses, folder=stack.folder / "reference", ctags=ctags)
+    return Reference(stack.addresses, folder=stack.folder / "reference", ctags=ctags, patience=settings.engine_patience)
 
 
 def _fill(settings: Settings, stack: Stack) -> None:
     with _reference(settings, stack) as reference:
         begun = time.monotonic()
-        reference.fill(settings.corpus, cache=settings.cache_dir)
+        reference.fill(settings.corpus, cache=settings.cache_dir, progress=partial(_out.print, markup=False))
         _out.print(f"the forge is filled after {time.monotonic() - begun:.1f} s")
         for kind in reference.kinds:
             _index(reference, kind)
@@ -249,6 +252,27 @@ def _index(reference: Reference, kind: EngineKind, *, full: bool = False) -> Rep
         report = reference.index(kind, full=full, progress=shown.update)
     show_report(_out, report)
     return report
+
+
+@cli.command()
+@click.argument("engine", type=click.Choice(["meilisearch"]))
+@click.option("--check", is_flag=True, help="Only say what is attested and whether it still stands.")
+@click.pass_obj
+def attest(settings: Settings, engine: str, *, check: bool) -> int:
+    """Run the search features against a real ENGINE that this machine has, and write down what came of it."""
+    if check:
+        _out.print(describe(engine), markup=False)
+        return 0
+    import pytest  # noqa: PLC0415 - not needed by most verbs
+
+    program = Toolchain(settings).require(engine)
+    chosen = settings.model_copy(update={"evidence_dir": settings.evidence_dir / "attest"})
+    code = int(pytest.main([f"--engine={engine}", f"--evidence-dir={chosen.evidence_dir}", "features/search"]))
+    if code == 0:
+        newest = max(chosen.evidence_dir.glob("*/evidence.json"), key=lambda path: path.stat().st_mtime)
+        path = attest_run(engine, version=program.version, sha256=program.checksum or "", evidence=newest)
+        _out.print(f"attested in {path}", markup=False)
+    return code
 
 
 def _say(component: str, text: str) -> None:

@@ -7,17 +7,18 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Self
 
 from stack.addresses import Addresses, EngineKind, GitAddress, PostgresAddress
 from stack.errors import NeedMissingError
+from stack.forge.corpus import Clients, FillReport, Size, fill
 from stack.forge.git import GitAccess, open_git
 from stack.forge.hosting import Hosting
 from stack.forge.migrate import migrate
 from stack.forge.repositories import Repositories
 from stack.forge.smsly import SmslyForge
 from stack.forge.vault import Vault
-from stack.search.engines import open_engine
+from stack.search.engines import WRITE_SECONDS, open_engine
 from stack.search.engines.base import Engine
 from stack.search.exact.index import ExactIndex
 from stack.search.exact_store import ExactFolder
@@ -28,13 +29,20 @@ from stack.search.state import MIGRATIONS, State
 
 __all__ = ["Reference"]
 
-CorpusSize = Literal["small", "full"]
-
 
 class Reference:
     """A forge on a stack. It is handed addresses and never learns where they lead."""
 
-    def __init__(self, addresses: Addresses, *, folder: Path, ctags: Path, vault: Vault | None = None) -> None:
+    def __init__(
+        self,
+        addresses: Addresses,
+        *,
+        folder: Path,
+        ctags: Path,
+        vault: Vault | None = None,
+        clients: Clients | None = None,
+        patience: float = WRITE_SECONDS,
+    ) -> None:
         """Connect to what is there.
 
         Args:
@@ -42,10 +50,14 @@ class Reference:
             folder: for caches that can be made anew: exact indexes, mirrors of repositories.
             ctags: the universal-ctags program.
             vault: keys for encrypted columns, where they are needed.
+            clients: package clients that fetch the corpus, where they are not on PATH.
+            patience: seconds for which a write is tried again while an engine is away.
         """
         self.addresses = addresses
         self._folder = folder
         self._ctags = ctags
+        self._clients = clients
+        self._patience = patience
         self._stack = ExitStack()
         conninfo = self.database.conninfo()
         migrate(conninfo)
@@ -103,7 +115,7 @@ class Reference:
             address = self.addresses.engine(kind)
             if address is None:
                 raise NeedMissingError(kind, f"This stack has no {kind}")
-            engine = open_engine(address)
+            engine = open_engine(address, write_seconds=self._patience)
             self._stack.callback(engine.close)
             self._engines[kind] = engine
         return self._engines[kind]
@@ -111,6 +123,23 @@ class Reference:
     def state(self, kind: EngineKind) -> State:
         """What one engine is known to hold; to be closed by the caller."""
         return State(self.database.conninfo(), kind)
+
+    def fill(self, size: Size, *, cache: Path, progress: Callable[[str], None] | None = None) -> FillReport:
+        """Fill the forge with the corpus; a filled one is left as it is.
+
+        Args:
+            size: how much of it.
+            cache: where fetched packages are kept.
+            progress: told one line for each step.
+        """
+        return fill(
+            self.forge,
+            self.repositories.root,
+            size,
+            cache_dir=cache,
+            clients=self._clients,
+            progress=progress,
+        )
 
     def index(
         self, kind: EngineKind, *, full: bool = False, progress: Callable[[Progress], None] | None = None

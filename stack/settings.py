@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     )
     objects: Literal["seaweedfs", "versitygw"] = Field(default="seaweedfs", description="Which S3 store to start.")
     corpus: Literal["small", "full"] = Field(default="full", description="How much real code fills the forge.")
+    engine_patience: float = Field(
+        default=30.0, gt=0, description="Seconds for which a write is tried again while an engine is away."
+    )
     meilisearch_bin: Path | None = Field(
         default=None, validation_alias=AliasChoices("MEILISEARCH_BIN", "ENGINEROOM_MEILISEARCH_BIN", "meilisearch_bin")
     )

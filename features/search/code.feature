@@ -30,9 +30,13 @@ Feature: Code is found by what it is, not only by what it says
     Examples:
       | query                | text               |
       | std::vector          | std::vector        |
-      | #include <stdio.h>   | #include <stdio.h> |
+      | "#include <stdio.h>" | #include <stdio.h> |
       | ->                   | ->                 |
       | "return nil, err"    | return nil, err    |
+
+  Scenario: What is typed side by side is shown side by side where it stands so
+    When a visitor searches for: #include <stdio.h>
+    Then the shown line of the first hit contains "#include <stdio.h>"
 
   Scenario: A quoted phrase does not match its words apart or in another order
     Given the repository "ada/phrases" contains:

@@ -14,7 +14,7 @@ from steps.world import World
 __all__ = ["engine", "filled_world", "world"]
 
 
-@pytest.fixture(autouse=True, scope="session", params=["opensearch", "meilisearch"])
+@pytest.fixture(autouse=True, scope="session")
 def engine(request: pytest.FixtureRequest) -> EngineKind:
     """The engine that a scenario is about."""
     kind: EngineKind = request.param

@@ -9,28 +9,31 @@ from stack.search.results import Line
 
 __all__ = ["best_line", "excerpt", "window"]
 
+_SIDE_BY_SIDE = 100
 _LINE_CHARS = 400
 _CONTEXT = 1
 _EXTRA = 3
 
 
-def best_line(text: str, words: Sequence[str]) -> int:
-    r"""The 1-based line that holds most of the words, whole words before parts, earlier before later; 0 if none does.
+def best_line(text: str, wanted: Sequence[str]) -> int:
+    r"""The 1-based line to show: 0 if none holds anything that is wanted.
+
+    A line that holds all of it side by side, as it was typed, comes before one that holds more of it, whole words
+    before parts of words, earlier lines before later ones.
 
     Args:
         text: of the file; lines end at `\n` only.
-        words: in any case of letters.
+        wanted: words and literals in the order of the query, in any case of letters.
     """
-    if not words:
+    if not wanted:
         return 0
-    wanted = [word.casefold() for word in words]
-    whole = [re.compile(rf"(?<!\w){re.escape(word)}(?!\w)") for word in wanted]
+    folded = [piece.casefold() for piece in wanted]
+    whole = [re.compile(rf"(?<!\w){re.escape(piece)}(?!\w)") for piece in folded]
+    phrase = " ".join(folded)
     best, best_score = 0, 0
-    for number, line in enumerate(text.split("\n"), 1):
-        folded = line.casefold()
-        score = sum(
-            2 + bool(pattern.search(folded)) for word, pattern in zip(wanted, whole, strict=True) if word in folded
-        )
+    for number, line in enumerate(text.casefold().split("\n"), 1):
+        found = [pattern for piece, pattern in zip(folded, whole, strict=True) if piece in line]
+        score = sum(2 + bool(pattern.search(line)) for pattern in found) + _SIDE_BY_SIDE * (phrase in line)
         if score > best_score:
             best, best_score = number, score
     return best

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from stack.search.engines.base import And, Equals, Filter, Index, Not, OneOf, Or, Range
+from stack.search.extract.identifiers import index_word
 from stack.search.query import nodes
 from stack.search.query.errors import QueryError
 from stack.search.query.nodes import Case, Field, Flag, Form, Node, Query, Type
@@ -94,9 +95,9 @@ def plan(query: Query, names: Names) -> Plan:
         elif _only_filters(part):
             filters.append(filter_of(part, index, names))
         elif isinstance(part, nodes.Word) and query.case is not Case.YES:
-            words.append(part.text)
+            words.append(index_word(part.text))
         elif isinstance(part, nodes.Not) and isinstance(part.inner, nodes.Word) and query.case is not Case.YES:
-            none_of.append(part.inner.text)
+            none_of.append(index_word(part.inner.text))
         else:
             exact.append(part)
     within = _WITHIN.get(kind, ())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from types import TracebackType
@@ -22,7 +22,7 @@ from stack.search.extract.symbol import Symbol
 from stack.search.lines import best_line, excerpt, window
 from stack.search.mapping import numbers, symbols, texts
 from stack.search.plan import Plan, filter_of, plan
-from stack.search.query import Query, TextAtom, Word, parse, render
+from stack.search.query import Query, Regex, TextAtom, Word, parse, render
 from stack.search.ranking import Features, Score, rank_key, score
 from stack.search.results import CodeHit, RecordHit, Results
 from stack.search.state import IndexedRepository, State
@@ -89,9 +89,9 @@ class _Asked:
         return (self.page - 1) * self.per_page
 
     @property
-    def words(self) -> list[str]:
-        """The wanted words, for choosing lines."""
-        return [*self.plan.words, *(atom.text for atom in self.query.texts() if isinstance(atom, Word))]
+    def texts(self) -> list[str]:
+        """The wanted words and literals, for choosing lines."""
+        return [atom.text for atom in self.query.texts() if not isinstance(atom, Regex)] or list(self.plan.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +308,7 @@ class Search:
             _hit(
                 entry,
                 entry.text if entry.text is not None else read.get((entry.repository_id, entry.blob), ""),
-                asked.words,
+                asked.texts,
                 repositories.get(entry.repository_id),
             )
             for entry in ranked
@@ -356,8 +356,8 @@ def _order(entry: _Ranked) -> tuple[object, ...]:
     return rank_key(entry.features, entry.score)
 
 
-def _hit(entry: _Ranked, text: str, words: Iterable[str], repository: IndexedRepository | None) -> CodeHit:
-    line = entry.score.line or (entry.lines[0] if entry.lines else best_line(text, list(words)))
+def _hit(entry: _Ranked, text: str, wanted: Sequence[str], repository: IndexedRepository | None) -> CodeHit:
+    line = entry.score.line or best_line(text, wanted) or (entry.lines[0] if entry.lines else 0)
     symbol = next((found for found in entry.features.symbols if found.line == line), None)
     shown = excerpt(text, line, entry.lines)
     return CodeHit(

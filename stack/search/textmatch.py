@@ -45,7 +45,7 @@ class TextTest:
     root: Node
     case: Case
     filter_of: Callable[[Node], Filter]
-    _matchers: dict[Node, Matcher] = field(default_factory=dict)
+    _matchers: dict[nodes.TextAtom, Matcher] = field(default_factory=dict)
 
     def holds(self, subject: Subject) -> bool:
         """Whether a file matches."""
@@ -55,7 +55,7 @@ class TextTest:
         """Where the wanted texts stand, line by line in the order of the file; the first of each leaf always."""
         found: dict[tuple[int, int], Match] = {}
         for leaf in _wanted(self.root):
-            for match in self._matcher(leaf).matches(subject.text, limit=_MATCHES):
+            for match in self._matcher(leaf).find(subject.text, limit=_MATCHES):
                 found.setdefault((match.line, match.column), match)
         return [found[place] for place in sorted(found)]
 
@@ -68,7 +68,7 @@ class TextTest:
             case nodes.Not(inner):
                 held = not self._holds(inner, subject)
             case nodes.Word() | nodes.Literal() | nodes.Regex():
-                held = self._matcher(node).found(subject.text)
+                held = self._matcher(node).occurs(subject.text)
             case nodes.FieldFilter(nodes.Field.SYM):
                 test = field_test(node)
                 held = any(test(symbol.name) for symbol in subject.symbols())
@@ -76,7 +76,7 @@ class TextTest:
                 held = matches(self.filter_of(node), subject.fields)
         return held
 
-    def _matcher(self, leaf: Node) -> Matcher:
+    def _matcher(self, leaf: nodes.TextAtom) -> Matcher:
         if leaf not in self._matchers:
             self._matchers[leaf] = Matcher(leaf, self.case)
         return self._matchers[leaf]

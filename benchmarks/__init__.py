@@ -1,0 +1,1 @@
+"""Repeatable measurements, printed as ratios against a named peer or tool of the same run."""

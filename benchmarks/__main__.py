@@ -1,0 +1,57 @@
+"""`make bench`: measure, print, and write benchmarks/RESULTS.md."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from benchmarks import search
+from reports.evidence import this_project
+from stack.runtimes import reap, start
+from stack.settings import Settings, load
+
+_RESULTS = Path(__file__).parent / "RESULTS.md"
+
+
+def main() -> None:
+    """Run everything on a stack of its own; the file is written only when all gates held."""
+    settings = load()
+    lines = []
+    for line in _lines(settings):
+        print(line, flush=True)
+        lines.append(line)
+    _RESULTS.write_text("\n".join(lines) + "\n")
+
+
+def _lines(settings: Settings) -> Iterator[str]:
+    project = this_project()
+    memory = psutil.virtual_memory().total / 2**30
+    yield "# Measurements\n"
+    yield "Reproduce with `make bench` (with `MEILISEARCH_BIN` and `ZOEKT_BIN` where you have them).\n"
+    yield (
+        f"{datetime.now(UTC):%Y-%m-%d}, commit {str(project.commit)[:12]}, {psutil.cpu_count()} cores,"
+        f" {memory:.0f} GB, {platform.system()} {platform.machine()}, Python {platform.python_version()}."
+        " The machine is shared: read the ratios, not the seconds.\n"
+    )
+    reap(settings)
+    begun = time.monotonic()
+    stack = start(settings)
+    try:
+        yield "## Start\n"
+        yield f"From a filled cache to all {len(stack.status())} components ready: {time.monotonic() - begun:.1f} s.\n"
+        yield "| component | memory, MB |"
+        yield "|---|---|"
+        for state in stack.status():
+            yield f"| {state.name} | {(state.rss_bytes or 0) / 2**20:.0f} |"
+        yield "\n## Search\n"
+        yield from search.measure(settings, stack)
+    finally:
+        stack.stop()
+
+
+main()
