@@ -15,7 +15,9 @@ from stack.components.replication import wait_caught_up
 from stack.errors import EngineRoomError, UsageError
 from stack.runtimes import running, start
 from stack.runtimes.base import ComponentStatus
+from stack.runtimes.identity import identify, is_running
 from stack.runtimes.local import LocalStack, StackGoneError
+from stack.runtimes.registry import edit
 from stack.settings import Settings
 from tests.runtimes.kit import eventually, nothing_left
 
@@ -123,13 +125,15 @@ def test_workers_that_outlive_their_server_do_not_stop_a_restart(stack: LocalSta
     pid = pid_of(stack, "postgresql-primary")
     with contextlib.closing(psycopg.connect(stack.addresses.database.conninfo(), autocommit=True)) as connection:
         backend = psutil.Process(connection.info.backend_pid)
+        worker = identify(backend.pid)
+        assert worker
         connection.pgconn.send_query(b"SELECT count(*) FROM generate_series(1, 100000) a, generate_series(1, 100000) b")
         eventually("busy", lambda: backend.cpu_times().user > 0.2)
         os.kill(pid, signal.SIGKILL)
         eventually("dead", lambda: row(stack, "postgresql-primary").health == "dead")
-        assert backend.is_running()
+        assert is_running(worker)
         stack.restart("postgresql-primary")
-        assert not backend.is_running()
+        assert not is_running(worker)
     assert row(stack, "postgresql-primary").health == "ready"
 
 
@@ -152,9 +156,6 @@ def test_another_process_may_disturb(stack: LocalStack, settings: Settings) -> N
 
 def test_a_process_id_that_was_used_again_is_left_alone(stack: LocalStack) -> None:
     """When the recorded process is gone and somebody else has its id, nothing is signalled."""
-    from stack.runtimes.identity import identify  # noqa: PLC0415
-    from stack.runtimes.registry import edit  # noqa: PLC0415
-
     bystander = psutil.Popen(["sleep", "600"])
     try:
         with edit(stack.folder) as record:
