@@ -13,6 +13,7 @@ from typing import IO, Self
 
 from stack.forge.errors import GitError, InvalidError
 from stack.forge.gitenv import child_environment
+from stack.forge.pipes import wait_for_end
 from stack.process import tail
 
 __all__ = [
@@ -188,7 +189,7 @@ class FastImport:
         except BrokenPipeError:
             pass  # its exit code and last words say why
         try:
-            code = process.wait(self.timeout)
+            code = wait_for_end(process, self.timeout)
         except subprocess.TimeoutExpired:
             process.kill()
             code = process.wait()

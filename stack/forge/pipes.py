@@ -16,7 +16,7 @@ from stack.forge.errors import GitError
 from stack.forge.gitenv import child_environment
 from stack.process import tail
 
-__all__ = ["GitPipe", "PipeClosedError"]
+__all__ = ["GitPipe", "PipeClosedError", "wait_for_end"]
 
 _CHUNK = 1 << 16
 
@@ -134,7 +134,7 @@ class GitPipe:
         """
         self.end_of_input()
         try:
-            code = self._process.wait(self._timeout)
+            code = wait_for_end(self._process, self._timeout)
         except subprocess.TimeoutExpired as error:
             self._process.kill()
             raise self._late() from error
@@ -201,3 +201,26 @@ class GitPipe:
     def _last_words(self) -> str:
         self._errors.seek(0)
         return tail(self._errors.read().decode("utf-8", "replace"))
+
+
+def wait_for_end(process: subprocess.Popen[bytes], timeout: float) -> int:
+    """The exit code of a process, as soon as it has ended: `Popen.wait` with a timeout looks only every 50 ms.
+
+    Args:
+        process: what to wait for.
+        timeout: seconds.
+
+    Raises:
+        subprocess.TimeoutExpired: it still runs.
+    """
+    if not hasattr(os, "pidfd_open"):  # not Linux
+        return process.wait(timeout)
+    if process.poll() is None:
+        descriptor = os.pidfd_open(process.pid)
+        try:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll(timeout * 1000)
+        finally:
+            os.close(descriptor)
+    return process.wait(0)

@@ -89,10 +89,26 @@ def new_database(server: str) -> Callable[[str | None], str]:
     return make
 
 
-@pytest.fixture
-def conninfo(new_database: Callable[[str | None], str]) -> str:
-    """A database with the schema and no rows."""
+@pytest.fixture(scope="session")
+def shared_database(new_database: Callable[[str | None], str]) -> str:
+    """One database with the schema, for all tests that are content with empty tables."""
     return new_database("migrated")
+
+
+@pytest.fixture
+def conninfo(shared_database: str) -> str:
+    """A database with the schema and no rows; ids start at 1."""
+    with psycopg.connect(shared_database, autocommit=True) as connection:
+        connection.execute(_EMPTY)
+    return shared_database
+
+
+_EMPTY = """
+DO $$ BEGIN EXECUTE (
+    SELECT 'TRUNCATE ' || string_agg(quote_ident(tablename), ', ') || ' RESTART IDENTITY'
+    FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'schema_migration'
+); END $$
+"""
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from stack.forge.errors import InvalidError
 from stack.forge.git_local import LocalGit
 from stack.forge.poll import poll_refs
 from stack.forge.smsly import SmslyForge
-from stack.forge.vault import Vault
+from stack.forge.vault import Vault, new_key
 from stack.settings import load
 
 CACHE = load().cache_dir
@@ -55,9 +55,9 @@ class Filled:
             yield entry.path.decode(), blob.data or b""
 
 
-def _fill(new_database: Callable[[str | None], str], root: Path, vault: Vault | None = None) -> Filled:
+def _fill(new_database: Callable[[str | None], str], root: Path) -> Filled:
     conninfo = new_database("migrated")
-    forge = SmslyForge(conninfo, vault=vault)
+    forge = SmslyForge(conninfo, vault=Vault({"key-1": new_key()}, current="key-1"))
     try:
         fill(forge, root, "small", cache_dir=CACHE)
     except NeedMissingError as error:
@@ -328,28 +328,22 @@ class TestFilling:
                 raise KeyboardInterrupt
             write(*arguments)
 
-        keyless = SmslyForge(conninfo)
         monkeypatch.setattr(rows, "write_repository", failing)
         with pytest.raises(KeyboardInterrupt):
-            fill(keyless, tmp_path / "git", "small", cache_dir=CACHE)
+            fill(forge, tmp_path / "git", "small", cache_dir=CACHE)
         assert list(dump(conninfo)) == []
         assert forge.pending() == 0
         monkeypatch.undo()
-        assert fill(keyless, tmp_path / "git", "small", cache_dir=CACHE).filled
+        assert fill(forge, tmp_path / "git", "small", cache_dir=CACHE).filled
         assert dump_digest(conninfo) == dump_digest(filled.conninfo)
-        keyless.close()
 
-    def test_secrets_are_filled_when_there_are_keys(
-        self, new_database: Callable[[str | None], str], tmp_path: Path, vault: Vault
-    ) -> None:
+    def test_secrets_are_filled_when_there_are_keys(self, filled: Filled) -> None:
         """Each decrypts with the key, and the dump shows only that they are there."""
-        made = _fill(new_database, tmp_path, vault)
-        lines = [line for line in dump(made.conninfo) if line.startswith(("webhook\t", "runner_token\t"))]
+        lines = [line for line in dump(filled.conninfo) if line.startswith(("webhook\t", "runner_token\t"))]
         assert len(lines) > 6
         assert all('_ciphertext":true' in line for line in lines)
-        assert made.forge.webhook_secret(1).get_secret_value()
-        assert made.forge.runner_token(1).get_secret_value()
-        made.forge.close()
+        assert filled.forge.webhook_secret(1).get_secret_value()
+        assert filled.forge.runner_token(1).get_secret_value()
 
     def test_a_name_that_is_taken_is_not_overwritten(self, forge: SmslyForge, tmp_path: Path) -> None:
         """A repository of somebody's own under a name of the corpus stops the filling before git is touched."""

@@ -351,8 +351,12 @@ class TestOutbox:
         people.acknowledge(event.id for event in people.events(limit=10))
         with psycopg.connect(conninfo) as connection:
             connection.execute("ALTER TABLE search_outbox ADD CONSTRAINT refuses CHECK (kind <> 'renamed')")
-        with pytest.raises(InvalidError):
-            people.rename_repository("ann", "tool", "other")
+        try:
+            with pytest.raises(InvalidError):
+                people.rename_repository("ann", "tool", "other")
+        finally:
+            with psycopg.connect(conninfo) as connection:
+                connection.execute("ALTER TABLE search_outbox DROP CONSTRAINT refuses")
         assert people.find_repository("ann", "tool") is not None
         assert people.events(limit=10) == []
 
