@@ -68,6 +68,7 @@ class RunContext:
     run_id: str = field(default_factory=new_run_id)
     servers: list[Server] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
+    narrowed: list[str] = field(default_factory=list)
     scenario: str | None = None
     _secrets: set[str] = field(default_factory=set, repr=False)
     _deaths: list[str] = field(default_factory=list, repr=False)
@@ -97,6 +98,10 @@ class RunContext:
         )
         self.measurements.append(measurement)
         return measurement
+
+    def narrow(self, part: str) -> None:
+        """Say that this run is a part, in another way than by paths (`engine opensearch`); the headline tells it."""
+        self.narrowed.append(part)
 
     def report_deaths(self, deaths: Iterable[str]) -> None:
         """Say that components died under the scenario that runs; for a fixture that learns of it while it cleans up."""

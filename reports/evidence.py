@@ -108,7 +108,7 @@ class UsedWaiver(Record):
 
 
 class Run(Record):
-    """The circumstances of a run; `selection` holds the selected paths of a partial run, `duration` is in seconds."""
+    """The circumstances of a run; `selection` says what a partial run is limited to, `duration` is in seconds."""
 
     id: str
     project: Project

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from reports.evidence import Evidence, NotTested
 from reports.plots import measurement_plot, slowest_plot, timeline_plot
+from reports.problems import problems
 from reports.verdict import ScenarioResult, Verdict, merge
 
 __all__ = ["page_text"]
@@ -21,6 +22,7 @@ _MEANINGS = {
     Verdict.FAIL: "At least one promise is broken.",
     Verdict.COULD_NOT_VERIFY: "Something required could not be verified. That is no pass.",
 }
+_ORDER = (Verdict.FAIL, Verdict.COULD_NOT_VERIFY, Verdict.PASS, Verdict.NOT_CONFIGURED, Verdict.SIMULATED)
 # Evidence rounds to milliseconds.
 _SHORTEST = 0.001
 
@@ -67,19 +69,14 @@ def page_text(evidence: Evidence) -> str:
         run=evidence.run,
         meaning=_MEANINGS.get(evidence.verdict, ""),
         summary=evidence.headline.partition(": ")[2],
-        order=(Verdict.FAIL, Verdict.COULD_NOT_VERIFY, Verdict.PASS, Verdict.NOT_CONFIGURED, Verdict.SIMULATED),
+        order=_ORDER,
         areas=_areas(evidence.results),
-        problems=_problems(evidence.results),
+        problems=problems(evidence.results),
         reasons=_reasons(evidence.not_tested),
         plots=_plots(evidence),
         figures=[m for m in evidence.measurements if len(m.values) == 1 and not m.labels],
         Verdict=Verdict,
     )
-
-
-def _problems(results: Sequence[ScenarioResult]) -> list[ScenarioResult]:
-    wrong = [result for result in results if result.verdict in (Verdict.FAIL, Verdict.COULD_NOT_VERIFY)]
-    return sorted(wrong, key=lambda result: result.verdict is not Verdict.FAIL)
 
 
 def _areas(results: Sequence[ScenarioResult]) -> list[_Area]:
@@ -92,8 +89,9 @@ def _areas(results: Sequence[ScenarioResult]) -> list[_Area]:
 
 
 def _reasons(untested: Sequence[NotTested]) -> list[_Reason]:
-    def key(one: NotTested) -> tuple[str, str]:
-        return one.verdict or "", one.why
+    def key(one: NotTested) -> tuple[int, str]:
+        # In the order of the headline; what was not even selected comes last.
+        return _ORDER.index(one.verdict) if one.verdict is not None else len(_ORDER), one.why
 
     return [
         _Reason(members[0].verdict, members[0].why, tuple(member.id for member in members))

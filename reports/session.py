@@ -87,10 +87,9 @@ class RunRecorder:
                 for need in recording.waived:
                     waived.setdefault(need, []).append(recording.identity.id)
         left_out = () if self.selection.whole else tuple(sorted(p.id for p in self._unbound(covered=False)))
-        selection = () if self.selection.whole else tuple(self._shown(path) for path in self.selection.paths)
-        redactor = self.context.redactor
-        clean = [redacted(result, redactor) for result in results]
-        judgement = judge(clean, waived=waived, left_out=left_out, selection=selection, interrupted=self.interrupted)
+        paths = () if self.selection.whole else self.selection.paths
+        selection = (*(self._shown(path) for path in paths), *self.context.narrowed)
+        judgement = judge(results, waived=waived, left_out=left_out, selection=selection, interrupted=self.interrupted)
         evidence = Evidence(
             run=Run(
                 id=self.context.run_id,
@@ -109,12 +108,12 @@ class RunRecorder:
             exit_code=judgement.exit_code,
             headline=judgement.headline,
             counts=judgement.counts,
-            results=tuple(clean),
+            results=tuple(results),
             not_tested=judgement.not_tested,
             waivers=used_waivers(self.scope, waived, self.context.runtime),
             measurements=tuple(self.context.measurements),
         )
-        return redacted(evidence, redactor)
+        return redacted(evidence, self.context.redactor)
 
     def _results(self) -> list[ScenarioResult]:
         results = []

@@ -11,6 +11,7 @@ from rich.rule import Rule
 from rich.text import Text
 
 from reports.evidence import Evidence, NotTested
+from reports.problems import Problem, problems
 from reports.verdict import ScenarioResult, Verdict
 
 __all__ = ["Printer", "counts_line"]
@@ -64,16 +65,14 @@ class Printer:
 
     def summary(self, evidence: Evidence, page: str | None) -> None:
         """What went wrong, what was not tested, the headline and where the page is."""
-        wrong = [r for r in evidence.results if r.verdict in (Verdict.FAIL, Verdict.COULD_NOT_VERIFY)]
-        wrong.sort(key=lambda result: result.verdict is not Verdict.FAIL)
-        tried = [result for result in wrong if not _never_ran(result)]
+        tried = [problem for problem in problems(evidence.results) if not _never_ran(problem)]
         if tried:
             self._heading("what went wrong")
-            for result in tried:
-                self._problem(result)
+            for problem in tried:
+                self._problem(problem)
         if evidence.not_tested:
             self._heading("what was not tested")
-            told = {result.id for result in tried}
+            told = {name for problem in tried for name in problem.ids}
             for line in _grouped(one for one in evidence.not_tested if one.id not in told):
                 self._print(line)
             above = sum(one.id in told for one in evidence.not_tested)
@@ -90,13 +89,16 @@ class Printer:
         """One line as it is."""
         self._write(f"{text}\n")
 
-    def _problem(self, result: ScenarioResult) -> None:
-        self._print(Text(f"\n{result.verdict.label}", style=_STYLES[result.verdict]).append(f"  {result.id}", "bold"))
-        for finding in result.findings:
+    def _problem(self, problem: Problem) -> None:
+        label = problem.verdict.label
+        self._print(Text(f"\n{label}", style=_STYLES[problem.verdict]).append(f"  {problem.ids[0]}", "bold"))
+        for name in _shortened(problem.ids[1:]):
+            self._print(Text(f"{' ' * len(label)}  {name}", style="bold"))
+        for finding in problem.findings:
             self._print(Text(f"  {finding.message}"))
             self._print(Text(f"  rule: {finding.rule}, at: {finding.stage}", style="dim"))
             # pytest prints the whole traceback of a fail itself.
-            if finding.evidence and result.verdict is not Verdict.FAIL:
+            if finding.evidence and problem.verdict is not Verdict.FAIL:
                 tail = finding.evidence.rstrip().splitlines()[-_EVIDENCE_LINES:]
                 self._print(Text("\n".join(f"  | {line}" for line in tail), style="dim"))
             if finding.fix:
@@ -123,10 +125,8 @@ class Printer:
         self._write(stream.getvalue())
 
 
-def _never_ran(result: ScenarioResult) -> bool:
-    return result.verdict is Verdict.COULD_NOT_VERIFY and all(
-        f.rule in ("not-run", "not-bound") for f in result.findings
-    )
+def _never_ran(problem: Problem) -> bool:
+    return all(finding.rule in ("not-run", "not-bound") for finding in problem.findings)
 
 
 def _seconds(duration: float) -> str:

@@ -202,6 +202,13 @@ def test_a_path_narrows_what_is_required(pytester: pytest.Pytester, path: str, l
     assert [one.id for one in evidence.not_tested if one.verdict is None] == left_out
 
 
+def test_a_run_narrowed_in_another_way_says_so(pytester: pytest.Pytester) -> None:
+    """A conftest that leaves variants out makes the run partial."""
+    more = "\ndef pytest_sessionstart(session):\n    run_context(session.config).narrow('engine a')\n"
+    lay_out(pytester.path, {"a/good.feature": GOOD}, conftest=more)
+    assert "PASS: 1 passed; partial run of engine a" in ended(pytester, 0)
+
+
 def test_a_path_does_not_hide_what_is_in_it(pytester: pytest.Pytester) -> None:
     """A partial run still misses what its part promises."""
     lay_out(pytester.path, {"a/good.feature": GOOD, "b/two.feature": TWO}, modules={"a/test_a.py": BINDING})

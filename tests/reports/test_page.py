@@ -179,6 +179,16 @@ def test_a_failed_scenario_shows_rule_evidence_and_next_step() -> None:
         assert expected in section
 
 
+def test_one_problem_of_many_scenarios_is_told_once() -> None:
+    """A card for the problem, with every scenario it hit."""
+    finding = Finding(stage="given", rule="given-not-met", severity=Severity.ERROR, message="no disk", fix="buy one")
+    many = [result(title, Verdict.COULD_NOT_VERIFY, findings=(finding,)) for title in ("one", "two", "three")]
+    section = words(evidence(many)).partition("What went wrong")[2].partition("Scenarios")[0]
+    assert section.count("no disk") == 1
+    assert "and 2 more" in section
+    assert all(f"search/code: {title}" in section for title in ("one", "two", "three"))
+
+
 def test_a_run_without_problems_has_no_section_for_them() -> None:
     """Nothing went wrong is not a heading."""
     assert "What went wrong" not in words(evidence([result()]))

@@ -78,6 +78,17 @@ def test_fails_come_first_with_rule_and_next_step() -> None:
     assert "  | E x" in text
 
 
+def test_one_problem_of_many_scenarios_is_told_once() -> None:
+    """All of them are named, the reason stands there once."""
+    many = [
+        result(title, Verdict.COULD_NOT_VERIFY, findings=(finding("given", "given-not-met", "no disk"),))
+        for title in ("a", "b", "c")
+    ]
+    text = printed(evidence(many))
+    assert text.count("no disk") == 1
+    assert all(f"search/code: {title}" in text for title in ("a", "b", "c"))
+
+
 def test_what_was_not_tested_is_grouped_by_reason() -> None:
     """A hundred scenarios that lack one server are one reason; names are shortened, never dropped in silence."""
     untested = [NotTested(id=f"search/code: {n}", verdict=Verdict.NOT_CONFIGURED, why="no binary") for n in range(100)]
