@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,12 +14,10 @@ from stack.forge.git_types import Blob, Head, Touch, TreeEntry
 from stack.forge.gitenv import git
 from stack.forge.names import parse_git_name
 from stack.forge.objects import ObjectPool, ObjectReader, check_oid
+from stack.forge.refs import read_ref, read_refs, read_symbol
 from stack.forge.trees import read_tree
 
 __all__ = ["LocalGit"]
-
-_SYMBOL = re.compile(r"ref:\s*(refs/\S+)\s*")
-_INVALID_SYMBOL = "refs/heads/.invalid"  # what HEAD holds where refs are not files (reftable)
 
 
 class LocalGit:
@@ -38,14 +35,24 @@ class LocalGit:
 
     def refs(self, repo: str) -> dict[str, str]:
         """See `GitAccess.refs`."""
-        answer = git(["for-each-ref", "--format=%(objectname) %(refname)"], git_dir=self._dir(repo))
+        git_dir = self._dir(repo)
+        known = read_refs(git_dir) if _in_files(git_dir) else None
+        if known is not None:
+            return known
+        answer = git(["for-each-ref", "--format=%(objectname) %(refname)"], git_dir=git_dir)
         pairs = (line.split(" ", 1) for line in answer.stdout.decode("utf-8", "surrogateescape").splitlines())
         return {name: oid for oid, name in pairs}
 
     def head(self, repo: str) -> Head:
         """See `GitAccess.head`."""
         git_dir = self._dir(repo)
-        ref = _symbol(git_dir)
+        symbol = _symbol(git_dir)
+        if symbol is not None:
+            ref, commit = symbol
+            found = read_ref(git_dir, ref) if ref else (commit,)
+            if found is not None:
+                return Head(ref, found[0])
+        ref = git(["symbolic-ref", "--quiet", "HEAD"], git_dir=git_dir, ok=(0, 1)).text.strip() or None
         answer = git(["rev-parse", "--verify", "--quiet", "HEAD"], git_dir=git_dir, ok=(0, 1))
         return Head(ref, answer.text.strip() if answer.code == 0 else None)
 
@@ -115,13 +122,12 @@ class LocalGit:
         self._pool.give(key, reader)
 
 
-def _symbol(git_dir: Path) -> str | None:
+def _symbol(git_dir: Path) -> tuple[str | None, str | None] | None:
     try:
-        match = _SYMBOL.fullmatch((git_dir / "HEAD").read_text("utf-8", "surrogateescape"))
+        return read_symbol(git_dir)
     except OSError as error:
         raise RepositoryMissingError("HEAD can't be read", on=str(git_dir), got=str(error)) from error
-    if match and match[1] != _INVALID_SYMBOL:
-        return match[1]
-    if match is None:
-        return None
-    return git(["symbolic-ref", "--quiet", "HEAD"], git_dir=git_dir, ok=(0, 1)).text.strip() or None
+
+
+def _in_files(git_dir: Path) -> bool:
+    return _symbol(git_dir) is not None

@@ -57,6 +57,7 @@ class Filled:
 
 def _fill(new_database: Callable[[str | None], str], root: Path) -> Filled:
     conninfo = new_database("migrated")
+    # Its key id is stored beside each secret, so all forges that are compared use one.
     forge = SmslyForge(conninfo, vault=Vault({"key-1": new_key()}, current="key-1"))
     try:
         fill(forge, root, "small", cache_dir=CACHE)
@@ -313,29 +314,36 @@ class TestFilling:
 
     def test_an_interrupted_filling_leaves_nothing_and_can_be_repeated(
         self,
-        filled: Filled,
         forge: SmslyForge,
         conninfo: str,
+        new_database: Callable[[str | None], str],
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         """No row after the failure; after the repetition the forge is that of an undisturbed run."""
+        little = tmp_path / "corpus.toml"
+        head, *packages = MANIFEST.read_text("utf-8").split("[[package]]")
+        chosen = [text for text in packages if '"anyhow"' in text or '"immer"' in text]
+        little.write_text("[[package]]".join([head, *chosen]), "utf-8")
         write, calls = rows.write_repository, []
 
         def failing(*arguments: Any) -> None:
             calls.append(arguments)
-            if len(calls) == 5:
+            if len(calls) == 3:
                 raise KeyboardInterrupt
             write(*arguments)
 
         monkeypatch.setattr(rows, "write_repository", failing)
         with pytest.raises(KeyboardInterrupt):
-            fill(forge, tmp_path / "git", "small", cache_dir=CACHE)
+            fill(forge, tmp_path / "git", "small", cache_dir=CACHE, manifest=little)
         assert list(dump(conninfo)) == []
         assert forge.pending() == 0
         monkeypatch.undo()
-        assert fill(forge, tmp_path / "git", "small", cache_dir=CACHE).filled
-        assert dump_digest(conninfo) == dump_digest(filled.conninfo)
+        assert fill(forge, tmp_path / "git", "small", cache_dir=CACHE, manifest=little).filled
+        undisturbed = new_database("migrated")
+        with SmslyForge(undisturbed, vault=Vault({"key-1": new_key()}, current="key-1")) as other:
+            fill(other, tmp_path / "other", "small", cache_dir=CACHE, manifest=little)
+        assert dump_digest(conninfo) == dump_digest(undisturbed)
 
     def test_secrets_are_filled_when_there_are_keys(self, filled: Filled) -> None:
         """Each decrypts with the key, and the dump shows only that they are there."""
