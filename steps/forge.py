@@ -46,8 +46,8 @@ def contains_large(world: World, name: str, path: str, kilobytes: int, word: str
 
 
 @given(parsers.parse('the repository "{name}" holds every odd file and is indexed within {seconds:d} seconds'))
-def nasty(world: World, name: str, seconds: int) -> None:
-    world.fill_nasty(name)
+def odd(world: World, name: str, seconds: int) -> None:
+    world.fill_odd(name)
     world.index(seconds)
 
 

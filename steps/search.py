@@ -132,6 +132,11 @@ def some_file(world: World, path: str) -> None:
     assert path in [hit.path for hit in world.code()]
 
 
+@then(parsers.parse('every odd file of "{name}" that has text is found by the word in it'))
+def odd_found(world: World, name: str) -> None:
+    assert world.odd_words_not_found(name) == []
+
+
 @then(parsers.parse('no hit is in the repository "{name}"'))
 def none_in_repository(world: World, name: str) -> None:
     hits = world.results.hits if world.results else ()

@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 from stack.addresses import EngineKind
 from stack.errors import EngineRoomError, UsageError
 from stack.forge.errors import AlreadyExistsError, NotFoundError
+from stack.forge.fixtures import odd_files, push_odd
 from stack.forge.hosting import Hosting
 from stack.forge.model import Issue, Level, Visibility
 from stack.forge.repositories import Files, Person
 from stack.reference import Reference
+from stack.search.extract.document import display_path
 from stack.search.indexer import Report
 from stack.search.results import CodeHit, RecordHit, Results
 
@@ -104,6 +106,23 @@ class World:
             force=fresh,
             orphan=fresh,
         )
+
+    def fill_odd(self, full_name: str) -> None:
+        """Make a repository hold every odd file; once is enough, it takes a while."""
+        if self.reference.forge.find_repository(*split(full_name)) is None:
+            self.repository(full_name)
+            _, update = push_odd(self.reference.repositories, f"{full_name}.git")
+            self.hosting.announce(*split(full_name), [update])
+
+    def odd_words_not_found(self, full_name: str) -> list[str]:
+        """Which odd files that have text are not found by the word in them."""
+        missed = []
+        for odd in odd_files():
+            if odd.word is not None:
+                self.search(f"repo:{full_name} {odd.word}")
+                if display_path(odd.path) not in [hit.path for hit in self.code()]:
+                    missed.append(odd.what)
+        return missed
 
     def write_wiki(self, full_name: str, path: str, text: str) -> None:
         """Write one wiki page as a commit."""
