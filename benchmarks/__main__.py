@@ -12,6 +12,7 @@ import psutil
 
 from benchmarks import search
 from reports.evidence import this_project
+from stack.inventory import ask_git
 from stack.runtimes import reap, start
 from stack.settings import Settings, load
 
@@ -29,7 +30,7 @@ def main() -> None:
 
 
 def _lines(settings: Settings) -> Iterator[str]:
-    project = this_project()
+    project = this_project(git=ask_git)
     memory = psutil.virtual_memory().total / 2**30
     yield "# Measurements\n"
     yield "Reproduce with `make bench` (with `MEILISEARCH_BIN` and `ZOEKT_BIN` where you have them).\n"

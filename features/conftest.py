@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from reports.context import RunContext, run_context
-from stack.inventory import missing_need, secrets_of, servers_of
+from reports.context import RunContext, refuse, run_context
+from reports.evidence import this_project
+from stack.errors import UsageError
+from stack.inventory import ask_git, missing_need, secrets_of, servers_of
 from stack.reference import Reference
 from stack.runtimes import reap, start
 from stack.runtimes.base import Stack
@@ -47,10 +49,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Settings first: whatever is wrong with them is a usage error."""
-    settings = config.stash[_SETTINGS] = load(
-        runtime=config.getoption("--runtime"), evidence_dir=config.getoption("--evidence-dir")
-    )
+    try:
+        settings = load(runtime=config.getoption("--runtime"), evidence_dir=config.getoption("--evidence-dir"))
+    except UsageError as error:
+        refuse(error)
+    config.stash[_SETTINGS] = settings
     context = run_context(config)
+    context.project = this_project(git=ask_git)
+    if chosen := config.getoption("--engine"):
+        context.narrow(f"engine {chosen}")
     context.runtime = settings.runtime
     context.scope_file = settings.scope_file.absolute()
     context.evidence_dir = settings.evidence_dir.absolute()

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
 
 from stack.addresses import Addresses, ObjectStoreAddress
 from stack.attestation import describe
 from stack.errors import UsageError
+from stack.process import ProgramFailedError, run
 from stack.runtimes.base import Stack
 from stack.settings import Settings
 from stack.toolchain import Toolchain
 
-__all__ = ["ServerFacts", "missing_need", "object_store", "secrets_of", "servers_of"]
+__all__ = ["ServerFacts", "ask_git", "missing_need", "object_store", "secrets_of", "servers_of"]
 
 _COMPONENT_TOOLS = {
     "postgresql-primary": "postgresql",
@@ -32,6 +34,14 @@ class ServerFacts:
     version: str
     licence: str
     checksum: str | None
+
+
+def ask_git(arguments: Sequence[str]) -> str | None:
+    """What git says about this checkout; `None` when there is no git or no checkout."""
+    try:
+        return run(["git", *arguments], timeout=30, cwd=Path(__file__).parent).text
+    except ProgramFailedError:
+        return None
 
 
 def missing_need(name: str, settings: Settings) -> str | None:
