@@ -104,12 +104,11 @@ class _Answer:
 
 @dataclass(frozen=True, slots=True)
 class _Ranked:
-    """A file with its place; `lines` where matches were verified, `text` if it was read already."""
+    """A file with its place; `text` if it was read already."""
 
     fields: Mapping[str, JsonValue]
     features: Features
     score: Score
-    lines: tuple[int, ...] = ()
     text: str | None = field(default=None, repr=False)
 
     @property
@@ -273,7 +272,7 @@ class Search:
         place: int,
         verified: Verified | None = None,
     ) -> _Ranked:
-        lines = tuple(dict.fromkeys(match.line for match in verified.matches)) if verified else ()
+        lines = dict.fromkeys((match.line, match.line_text) for match in verified.matches) if verified else {}
         features = Features(
             repository=texts(fields, "repository"),
             path=texts(fields, "path"),
@@ -285,8 +284,9 @@ class Search:
             stars=numbers(fields, "stars"),
             date=numbers(fields, "date"),
             engine_rank=place,
+            lines=tuple(lines),
         )
-        return _Ranked(fields, features, score(features, atoms), lines, verified.text if verified else None)
+        return _Ranked(fields, features, score(features, atoms), verified.text if verified else None)
 
     def _symbols(self, files: list[Verified]) -> dict[str, list[Symbol]]:
         ids = [part_id(file.row.file_id, part) for file in files for part in range(file.row.parts)]
@@ -357,9 +357,9 @@ def _order(entry: _Ranked) -> tuple[object, ...]:
 
 
 def _hit(entry: _Ranked, text: str, wanted: Sequence[str], repository: IndexedRepository | None) -> CodeHit:
-    line = entry.score.line or best_line(text, wanted) or (entry.lines[0] if entry.lines else 0)
+    line = _line(entry, text, wanted)
     symbol = next((found for found in entry.features.symbols if found.line == line), None)
-    shown = excerpt(text, line, entry.lines)
+    shown = excerpt(text, line, [number for number, _ in entry.features.lines])
     return CodeHit(
         repository=entry.features.repository,
         path=entry.features.path,
@@ -377,6 +377,16 @@ def _hit(entry: _Ranked, text: str, wanted: Sequence[str], repository: IndexedRe
         score=entry.score.value,
         reasons=entry.score.reasons,
     )
+
+
+def _line(entry: _Ranked, text: str, wanted: Sequence[str]) -> int:
+    """The definition's line, or the one that holds most; where matches were verified, one of theirs."""
+    line = entry.score.line or best_line(text, wanted)
+    verified = [number for number, _ in entry.features.lines]
+    if not verified or line in verified:
+        return line
+    line = best_line(text, wanted)
+    return line if line in verified else verified[0]
 
 
 def _record(hit: Hit) -> RecordHit:
