@@ -19,7 +19,7 @@ from stack.attestation import attest as attest_run
 from stack.attestation import describe
 from stack.errors import EngineRoomError, NeedMissingError, UsageError
 from stack.reference import Reference
-from stack.runtimes import reap, running, start
+from stack.runtimes import containers, reap, running, start
 from stack.runtimes.base import Stack
 from stack.search.indexer import Report
 from stack.search.show import IndexProgress, show_report, show_results
@@ -76,7 +76,8 @@ def _complain(error: EngineRoomError, code: int) -> int:
 @click.pass_obj
 def setup_verb(settings: Settings, names: tuple[str, ...], runtime: RuntimeName | None) -> int:
     """Install the servers that the runtime needs, or those NAMED, into the cache."""
-    report = setup(settings, names or None, runtime or settings.runtime, progress=progress_for(_out))
+    chosen = runtime or settings.runtime
+    report = setup(settings, names or None, chosen, progress=progress_for(_out))
     for failure in report.failed:
         _out.print(str(failure), markup=False)
     for absent in report.absent:
@@ -84,6 +85,9 @@ def setup_verb(settings: Settings, names: tuple[str, ...], runtime: RuntimeName 
     for note in report.notes:
         _out.print(note, markup=False)
     _out.print(f"{len(report.installed)} installed, {len(report.already)} already there, {len(report.failed)} failed")
+    if chosen == "containers" and not names:
+        prepared = containers.prepare(settings, _say)
+        _out.print(f"{len(prepared.built)} images built, {len(prepared.already)} already there")
     return report.exit_code
 
 
