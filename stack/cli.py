@@ -29,7 +29,8 @@ from stack.toolchain import Toolchain, progress_for, setup
 __all__ = ["main"]
 
 _FAIL, _UNVERIFIED, _USAGE, _INTERRUPTED = 1, 2, 64, 130
-_out = Console(soft_wrap=True)
+_WIDE = 240  # where there is no terminal to fit into, tables keep their lines whole
+_out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 _err = Console(stderr=True, soft_wrap=True)
 
 
