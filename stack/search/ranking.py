@@ -26,9 +26,11 @@ _EXACT, _EDGE, _PART = 7000.0, 5500.0, 4000.0
 _WORD, _PART_OF_WORD = 500.0, 50.0
 _KIND = 1000.0
 _SHARE = 400.0
-_DEFINES = 20_000.0  # above the sum of everything else that a file can get
+_DEFINES = 30_000.0  # above the sum of everything else that a file can get
 _DEFINES_APART = 8000.0  # the keyword stands on the definition's line, but not before the name: `type Foo struct`
 _TOGETHER, _MAX_TOGETHER = 1000.0, 3000.0  # per further part of the query that the same definition speaks of
+_ALSO_IN_NAME, _MAX_ALSO_IN_NAME = 3000.0, 6000.0  # per further word in one name: `bufio flush` is bufioFlushWriter
+_OTHER_ORDER = 0.5
 _PHRASE = 1000.0
 _MAX_LINE = 2500.0
 _SAME_CASE = 25.0
@@ -49,6 +51,10 @@ _KINDS = MappingProxyType(
     }
 )  # fmt: skip
 _KIND_UNKNOWN = 3.5
+# `int main` and `@Override void close` define; a field or variable of some type is too common to count.
+_DEFINED_WITHOUT_KEYWORD = frozenset(
+    ("class", "constructor", "enum", "function", "interface", "macro", "method", "record", "struct", "trait", "type")
+)
 _PROSE = frozenset(
     ("AsciiDoc", "BibTeX", "CSV", "Go Checksums", "HTML", "INI", "JSON", "Java Properties", "Markdown", "Org", "SVG",
      "TeX", "Text", "TOML", "XML", "YAML", "reStructuredText")
@@ -72,6 +78,7 @@ _HASH = frozenset(
 _DASHES = frozenset(("Ada", "Elm", "Haskell", "Lua", "SQL", "PLSQL", "PLpgSQL", "TSQL", "VHDL"))
 
 _TOKEN = re.compile(r"\w+")
+_AROUND = re.compile(r"^\W+|\W+$")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"|`[^`]*`')
 _SINGLE = re.compile(r"'(?:[^'\\]|\\.)*'")
 _CHARACTER = re.compile(r"'(?:[^'\\]|\\.)'")
@@ -134,12 +141,21 @@ class _Term:
 
 @dataclass(frozen=True, slots=True)
 class _Terms:
-    """A query as the ranking sees it: all its words in order, and those that can be names."""
+    """A query as the ranking sees it.
+
+    Args:
+        all: its words in order.
+        names: those that can be names.
+        tokens: all in lower case.
+        has_keyword: one that is not the last defines something in some language.
+        phrase: finds the query as it stands in a line in lower case, but for the punctuation around it.
+    """
 
     all: tuple[_Term, ...]
     names: tuple[_Term, ...]
     tokens: tuple[str, ...]
     has_keyword: bool
+    phrase: re.Pattern[str]
 
     def on(self, text: str) -> int:
         """How many of its words occur in a text."""
@@ -216,7 +232,10 @@ def _terms(atoms: tuple[TextAtom, ...]) -> _Terms:
     last = len(terms) - 1
     names = tuple(term for at, term in enumerate(terms) if at == last or term.folded not in _ONLY_KEYWORDS)
     tokens = tuple(term.folded for term in terms)
-    return _Terms(tuple(terms), names, tokens, has_keyword=not _KEYWORDS.isdisjoint(tokens[:-1]))
+    has_keyword = not _KEYWORDS.isdisjoint(tokens[:-1])
+    typed = " ".join(atom.text for atom in atoms if not isinstance(atom, Regex)).casefold()
+    pieces = r"\s+".join(map(re.escape, _AROUND.sub("", typed).split()))
+    return _Terms(tuple(terms), names, tokens, has_keyword, re.compile(rf"\b{pieces}\b"))
 
 
 def _overlap(term: _Term, folded: str, what: str) -> tuple[str, float]:
@@ -230,6 +249,7 @@ def _overlap(term: _Term, folded: str, what: str) -> tuple[str, float]:
 
 def _symbols(features: Features, terms: _Terms, *, is_prose: bool) -> _Best:
     best = _Best()
+    folders = {folder.casefold() for folder in features.path.split("/")[:-1]}
     for symbol in features.symbols:
         folded = symbol.name.casefold()
         found = [(_overlap(term, folded, "symbol"), term) for term in terms.names if term.fits(symbol.name, folded)]
@@ -239,35 +259,45 @@ def _symbols(features: Features, terms: _Terms, *, is_prose: bool) -> _Best:
         reasons = [(label, points), (f"a {symbol.kind}", _KINDS.get(symbol.kind, _KIND_UNKNOWN) / 10 * _KIND)]
         if term.text == symbol.name:
             reasons.append(("same case", _SAME_CASE))
-        reasons += _definition(symbol, terms, features.language) if not is_prose else []
+        if len(terms.tokens) > 1:
+            inside = tuple(dict.fromkeys(term.folded for _, term in found))
+            reasons += _more(len(inside) - 1, "more of the query in its name", *_name_share(folded, inside))
+            reasons += _around(symbol, terms, features.language, inside, folders) if not is_prose else []
         if is_prose:
             reasons = [(reason, points * _IN_PROSE) for reason, points in reasons]
         best.offer(symbol.line, reasons)
     return best
 
 
-def _definition(symbol: Symbol, terms: _Terms, language: str) -> list[tuple[str, float]]:
-    """What the definition's line, without its comments and strings, says of the rest of the query."""
-    if len(terms.tokens) == 1:
-        return []
-    line = [token.casefold() for token in _TOKEN.findall(_code(symbol.text, language))]
-    name = [token.casefold() for token in _TOKEN.findall(symbol.name)]
+def _more(count: int, label: str, each: float, most: float) -> list[tuple[str, float]]:
+    return [(label, min(count * each, most))] if count > 0 else []
+
+
+def _name_share(name: str, inside: tuple[str, ...]) -> tuple[float, float]:
+    """Points for a further word in a name, and their limit: few where the name goes on beyond the query."""
+    share = min(1.0, sum(map(len, inside)) / max(1, len(name.replace("_", "")))) ** 2
+    places = [name.find(word) for word in inside]
+    if places != sorted(places):
+        share *= _OTHER_ORDER
+    return _ALSO_IN_NAME * share, _MAX_ALSO_IN_NAME * share
+
+
+def _around(
+    symbol: Symbol, terms: _Terms, language: str, inside: tuple[str, ...], folders: set[str]
+) -> list[tuple[str, float]]:
+    """What the definition's line, without its comments and strings, and its place say of the rest of the query."""
+    code = _code(symbol.text, language).casefold()
+    line = _TOKEN.findall(code)
+    name = tuple(_TOKEN.findall(symbol.name.casefold()))
     reasons: list[tuple[str, float]] = []
-    if name and list(terms.tokens[-len(name) :]) == name and len(terms.tokens) > len(name):
-        if _adjacent(terms.tokens, line):
+    if name and terms.tokens[-len(name) :] == name and len(terms.tokens) > len(name):
+        if terms.phrase.search(code) and (terms.has_keyword or symbol.kind in _DEFINED_WITHOUT_KEYWORD):
             reasons.append(("defines it", _DEFINES))
         elif terms.has_keyword and set(terms.tokens) <= set(line):
             reasons.append(("defines it, in other words", _DEFINES_APART))
-    around = {*line, *(token.casefold() for token in _TOKEN.findall(symbol.scope)), *name}
-    together = sum(term.folded in around for term in terms.names) - 1
-    if together > 0:
-        reasons.append(("with more of the query", min(together * _TOGETHER, _MAX_TOGETHER)))
-    return reasons
-
-
-def _adjacent(wanted: tuple[str, ...], line: list[str]) -> bool:
-    size = len(wanted)
-    return any(tuple(line[at : at + size]) == wanted for at in range(len(line) - size + 1))
+    around = folders.union(line, _TOKEN.findall(symbol.scope.casefold()))
+    together = sum(term.folded in around for term in terms.names if term.folded not in inside)
+    return reasons + _more(together, "more of the query beside it", _TOGETHER, _MAX_TOGETHER)
 
 
 def _basename(features: Features, terms: _Terms) -> _Best:
@@ -287,7 +317,7 @@ def _lines(features: Features, terms: _Terms) -> _Best:
     for number, text in features.lines:
         code = _code(text, features.language)
         reasons = _words(terms.all, code, text)
-        if len(terms.tokens) > 1 and _adjacent(terms.tokens, [token.casefold() for token in _TOKEN.findall(code)]):
+        if len(terms.tokens) > 1 and terms.phrase.search(code.casefold()):
             reasons.append(("side by side", _PHRASE))
         best.offer(number, _capped(reasons, _MAX_LINE))
     return best

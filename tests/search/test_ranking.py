@@ -188,16 +188,48 @@ def test_prose_and_data_come_after_code() -> None:
     ) == ["x.py", "x.json", "docs/x.md"]
 
 
-def test_more_of_the_query_on_one_definition_is_better() -> None:
-    """`bufio flush writer` is the method Flush of a Writer."""
-    wanted = file(
+def test_a_name_that_is_the_query_written_together() -> None:
+    """`bufio flush writer` is bufioFlushWriter, before a Flush of some Writer in bufio, before a longer name."""
+    together = file(
+        "http/transfer.go", "Go", symbol("bufioFlushWriter", "type bufioFlushWriter struct{", kind="struct")
+    )
+    method = file(
         "src/bufio/bufio.go", "Go", symbol("Flush", "func (b *Writer) Flush() error {", line=640, scope="bufio.Writer")
     )
-    other = file(
-        "src/csv/writer.go", "Go", symbol("Flush", "func (w *W) Flush() {"), symbol("Writer", "type Writer struct")
+    longer = file(
+        "x.go", "Go", symbol("newFlushingBufioWriterForTheServer", "func newFlushingBufioWriterForTheServer(")
     )
-    assert order("bufio flush writer", other, wanted)[0] == "src/bufio/bufio.go"
-    assert scored(wanted, "bufio flush writer").line == 640
+    plain = file("src/csv/w.go", "Go", symbol("Flush", "func (w *W) Flush() {"), symbol("Writer", "type Writer struct"))
+    assert order("bufio flush writer", plain, longer, method, together) == [
+        "http/transfer.go",
+        "src/bufio/bufio.go",
+        "src/csv/w.go",
+        "x.go",
+    ]
+    assert scored(method, "bufio flush writer").line == 640
+
+
+def test_words_in_the_order_of_the_query_are_better() -> None:
+    """`test server` is TestServer rather than ServerTest."""
+    files = [file(name, "Go", symbol(name, f"type {name} struct")) for name in ("ServerTest", "TestServer")]
+    assert order("test server", *files) == ["TestServer", "ServerTest"]
+
+
+def test_the_folder_is_a_part_of_the_name() -> None:
+    """`bytes buffer` is the Buffer of the package bytes, not a field of that type."""
+    ours = file("src/bytes/buffer.go", "Go", symbol("Buffer", "type Buffer struct {", kind="struct"))
+    embedded = file("pkg.go", "Go", symbol("Buffer", "bytes.Buffer", kind="field"))
+    spaced = file("c.go", "Go", symbol("Buffer", "bytes Buffer", kind="field"))
+    assert order("bytes buffer", embedded, spaced, ours)[0] == "src/bytes/buffer.go"
+
+
+def test_a_qualified_name_finds_its_definition() -> None:
+    """With the punctuation that was typed."""
+    wanted = file("a.cc", "C++", symbol("bar", "void Foo::bar() {", kind="method", scope="Foo"))
+    other = file("b.cc", "C++", symbol("bar", "void Qux::bar() { Foo(); }", kind="method", scope="Qux"))
+    assert order("Foo::bar", other, wanted) == ["a.cc", "b.cc"]
+    assert "defines it" in dict(scored(wanted, "Foo::bar").reasons)
+    assert "defines it" not in dict(scored(wanted, '"Foo bar"').reasons)
 
 
 def test_the_line_shown_is_the_one_that_has_most_of_the_query() -> None:

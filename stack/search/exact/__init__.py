@@ -11,10 +11,9 @@ from __future__ import annotations
 from stack.search.exact.errors import CorruptSegmentError, ExactIndexError, IndexBusyError
 from stack.search.exact.grams import EVERYTHING, NOTHING, AllGrams, AnyGrams, Gram, TrigramQuery, literal_query
 from stack.search.exact.index import ExactIndex, digest_of
-from stack.search.exact.plan import plan
 from stack.search.exact.regex_grams import regex_query
 from stack.search.exact.snapshot import AllowedRepos, Candidate
-from stack.search.exact.verify import Match, Matcher, TextCheck
+from stack.search.exact.verify import Match, Matcher
 from stack.search.exact.writer import Writer
 
 __all__ = [
@@ -31,11 +30,9 @@ __all__ = [
     "IndexBusyError",
     "Match",
     "Matcher",
-    "TextCheck",
     "TrigramQuery",
     "Writer",
     "digest_of",
     "literal_query",
-    "plan",
     "regex_query",
 ]

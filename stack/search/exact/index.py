@@ -104,7 +104,7 @@ class ExactIndex:
         Raises:
             IndexBusyError: on entering, when someone else is writing.
         """
-        return Writer(self.folder, max_segments=self.max_segments, leave_out=lambda: self.damaged)
+        return Writer(self.folder, max_segments=self.max_segments, committed=self.snapshot)
 
     def remove(self, file_ids: Iterable[str]) -> int:
         """Remove documents for good.

@@ -10,13 +10,12 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum, auto
 from itertools import islice
 
-from stack.search.query.nodes import AllOf, AnyOf, Case, Literal, Node, Not, Query, Regex, TextAtom, Word
+from stack.search.query.nodes import Case, Regex, TextAtom
 from stack.search.query.regex import CompiledRegex, compile_regex, is_case_sensitive
 
-__all__ = ["MAX_LINE_CHARS", "MAX_MATCHES", "Match", "Matcher", "TextCheck"]
+__all__ = ["MAX_LINE_CHARS", "MAX_MATCHES", "Match", "Matcher"]
 
 MAX_MATCHES = 100
 MAX_LINE_CHARS = 1024
@@ -171,66 +170,3 @@ class _Place:
         self._characters += len(piece.translate(None, _CONTINUATION))
         self._bytes = at
         return self._characters
-
-
-class _Truth(Enum):
-    YES = auto()
-    NO = auto()
-    UNKNOWN = auto()
-
-
-class TextCheck:
-    """Decides from the text alone whether a file can be an answer to a query."""
-
-    def __init__(self, query: Query) -> None:
-        """Prepare the literals and expressions of a query; its words are an engine's matter, unless case counts.
-
-        Args:
-            query: a parsed query.
-        """
-        self._root = query.root
-        self._words = query.case is Case.YES
-        leaves = [(leaf, wanted) for leaf, wanted in query.leaves() if isinstance(leaf, Word | Literal | Regex)]
-        mine = [(leaf, wanted) for leaf, wanted in leaves if self._is_mine(leaf)]
-        self._matchers = {leaf: Matcher(leaf, query.case) for leaf, _ in mine}
-        self.wanted = tuple(dict.fromkeys(self._matchers[leaf] for leaf, wanted in mine if wanted))
-
-    def _is_mine(self, atom: TextAtom) -> bool:
-        return self._words or not isinstance(atom, Word)
-
-    def accepts(self, text: str) -> bool:
-        """False only if the text rules the file out; filters and words are taken as not known."""
-        return self._truth(self._root, text) is not _Truth.NO
-
-    def find(self, text: str, *, limit: int = MAX_MATCHES) -> tuple[Match, ...]:
-        """Matches of all that is wanted, in the order of the text.
-
-        Args:
-            text: the whole file.
-            limit: at most this many.
-        """
-        found = {match for matcher in self.wanted for match in matcher.find(text, limit=limit)}
-        return tuple(sorted(found, key=lambda match: (match.start, match.end))[:limit])
-
-    def _truth(self, node: Node, text: str) -> _Truth:
-        match node:
-            case Not(inner):
-                return {_Truth.YES: _Truth.NO, _Truth.NO: _Truth.YES}.get(self._truth(inner, text), _Truth.UNKNOWN)
-            case AllOf(parts):
-                return self._combined(parts, text, decisive=_Truth.NO, otherwise=_Truth.YES)
-            case AnyOf(parts):
-                return self._combined(parts, text, decisive=_Truth.YES, otherwise=_Truth.NO)
-            case Word() | Literal() | Regex() if self._is_mine(node):
-                return _Truth.YES if self._matchers[node].occurs(text) else _Truth.NO
-            case _:
-                return _Truth.UNKNOWN
-
-    def _combined(self, parts: tuple[Node, ...], text: str, *, decisive: _Truth, otherwise: _Truth) -> _Truth:
-        truth = otherwise
-        for part in parts:
-            found = self._truth(part, text)
-            if found is decisive:
-                return decisive
-            if found is _Truth.UNKNOWN:
-                truth = found
-        return truth

@@ -19,7 +19,7 @@ from stack.search.exact.errors import CorruptSegmentError, ExactIndexError
 from stack.search.exact.format import DOCUMENT, key_of, keys_of
 from stack.search.exact.manifest import Entry, Manifest, exclusive, sweep, write_dead, write_manifest
 from stack.search.exact.segment import Segment
-from stack.search.exact.snapshot import load
+from stack.search.exact.snapshot import Snapshot
 
 __all__ = ["Writer"]
 
@@ -64,19 +64,17 @@ class _Working:
 class Writer:
     """The only writer while it is open. What is not committed when it closes never happened."""
 
-    def __init__(
-        self, folder: Path, *, max_segments: int, leave_out: Callable[[], tuple[CorruptSegmentError, ...]]
-    ) -> None:
+    def __init__(self, folder: Path, *, max_segments: int, committed: Callable[[], Snapshot]) -> None:
         """Use `ExactIndex.writer`.
 
         Args:
             folder: of the index.
             max_segments: above this, the smallest segments are merged.
-            leave_out: segments known to be damaged.
+            committed: gives the state committed last; asked once, under the lock.
         """
         self._folder = folder
         self._max_segments = max_segments
-        self._leave_out = leave_out
+        self._committed = committed
         self._batch = Batch()
         self._batch_keys: list[bytes] = []
         self._manifest = Manifest()
@@ -89,7 +87,7 @@ class Writer:
         """Take the lock, and begin with the state committed last."""
         self._exit.enter_context(exclusive(self._folder))
         try:
-            base = load(self._folder, None, self._leave_out())
+            base = self._committed()
             self._manifest = base.manifest
             sweep(self._folder, base.manifest)
             self._working = [

@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from stack.search.exact import CorruptSegmentError, ExactIndex, plan
+from stack.search.exact import CorruptSegmentError, ExactIndex, literal_query
 from stack.search.exact import build as build_module
 from stack.search.exact.format import HEADER_BYTES, Header
 from stack.search.exact.manifest import MANIFEST
-from stack.search.query import parse
 from tests.search.exact.test_index import BLOB, TEXTS, filled, found, name
 
 _BEFORE = {name(number) for number in range(len(TEXTS))}
@@ -88,7 +87,7 @@ def test_a_writer_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
 
 def _read_while_written(folder: str, rounds: int, results: multiprocessing.Queue[object]) -> None:
     index = ExactIndex(Path(folder))
-    query = plan(parse('"constant"'))
+    query = literal_query("constant")
     try:
         seen = [len({each.file_id for each in index.candidates(query, None)}) for _ in range(rounds)]
         results.put(set(seen))

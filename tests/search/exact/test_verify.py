@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stack.search.exact import Match, Matcher, TextCheck
+from stack.search.exact import Match, Matcher
 from stack.search.exact.verify import MAX_LINE_CHARS
-from stack.search.query import Case, Literal, Regex, Word, parse
+from stack.search.query import Case, Literal, Regex, Word
 from tests.search.exact.regexes import patterns_with_texts, wild_texts
 
 TEXT = 'package main\n\nfunc main() {\n\tp->next = "Zürich"; // 中文 p->next\n}\n'
@@ -118,37 +117,3 @@ def test_literals_are_all_found(text: str, literal: str) -> None:
     assert bool(found) == bool(expected)
     for match in found:
         assert_consistent(match, text)
-
-
-@pytest.mark.parametrize(
-    ("query", "accepted"),
-    [
-        ('"p->next"', True),
-        ('"p->prev"', False),
-        ('-"p->next"', False),
-        ('-"p->prev"', True),
-        ('"p->prev" or "中文"', True),
-        ('("p->prev" or "x->y") lang:go', False),
-        ('"p->prev" or lang:go', True),
-        ('-("p->next" or lang:go)', False),
-        ('-( "p->next" lang:go )', True),
-        ("nowhere", True),
-        ("-nowhere", True),
-        ("nowhere case:yes", False),
-        ("MAIN case:yes", False),
-        ("main case:yes", True),
-        ("/^func/ -/^class/", True),
-        ("/^func/ -/^package/", False),
-        ("", True),
-    ],
-)
-def test_a_file_is_ruled_out_only_by_its_text(query: str, accepted: bool) -> None:
-    """What filters and words say is not known here, and neither is its opposite."""
-    assert TextCheck(parse(query)).accepts(TEXT) is accepted
-
-
-def test_all_matches_of_a_query_in_order() -> None:
-    """Of what is wanted, not of what is negated, each place once."""
-    check = TextCheck(parse('"p->next" or /func \\w+/ or "P->NEXT" -"nowhere"'))
-    assert [TEXT[match.start : match.end] for match in check.find(TEXT)] == ["func main", "p->next", "p->next"]
-    assert len(check.find(TEXT, limit=2)) == 2
