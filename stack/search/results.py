@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from urllib.parse import quote
 
 __all__ = ["CodeHit", "Line", "RecordHit", "Results"]
 
@@ -58,9 +59,9 @@ class CodeHit:
 
     @property
     def url(self) -> str:
-        """Path of the permalink on the forge."""
+        """Path of the permalink on the forge, percent-encoded."""
         anchor = f"#L{self.line}" if self.line else ""
-        return f"/{self.repository}/blob/{self.commit}/{self.path}{anchor}"
+        return f"/{quote(self.repository)}/blob/{self.commit}/{quote(self.path)}{anchor}"
 
 
 @dataclass(frozen=True, slots=True)

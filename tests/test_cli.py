@@ -1,0 +1,101 @@
+"""The command: exit codes and messages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from stack import cli
+from stack.search.results import CodeHit, Line, Results
+from stack.search.show import show_results
+
+
+def call(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(list(arguments))
+    code = ended.value.code
+    assert isinstance(code, int)
+    return code
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENGINEROOM_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.delenv("ENGINEROOM_RUNTIME", raising=False)
+
+
+def test_an_unknown_verb_is_a_usage_error() -> None:
+    """64, as the documentation says."""
+    assert call("frobnicate") == 64
+
+
+def test_a_wrong_setting_is_a_usage_error(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The key is named and nothing is touched."""
+    monkeypatch.setenv("ENGINEROOM_SLOW", "-1")
+    assert call("status") == 64
+    assert "slow" in capsys.readouterr().err
+
+
+def test_status_without_a_stack_is_not_a_success(capsys: pytest.CaptureFixture[str]) -> None:
+    """2: there is nothing to be sure of."""
+    assert call("status") == 2
+    assert "engineroom up" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("verb", [("down",), ("logs", "redis-1"), ("search", "x"), ("index",)])
+def test_a_verb_that_needs_a_stack_says_so(verb: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """The message says what to do."""
+    assert call(*verb) == 2
+    assert "engineroom up" in capsys.readouterr().err
+
+
+def test_nothing_to_clean_up_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """And is a success."""
+    assert call("clean") == 0
+    assert "nothing was left" in capsys.readouterr().out
+
+
+def test_an_unknown_component_is_named_before_anything_starts(capsys: pytest.CaptureFixture[str]) -> None:
+    """64, with the names there are."""
+    assert call("up", "--components", "postgres") == 64
+    assert "postgresql" in capsys.readouterr().err
+
+
+_HIT = CodeHit(
+    repository="ada/one",
+    path="src/[bold]main.rs",
+    blob="0" * 40,
+    commit="1" * 40,
+    language="Rust",
+    status="indexed",
+    line=7,
+    text="fn main() {",
+    lines=(Line(7, "fn main() { [red]not markup[/red]", hit=True),),
+    symbol="main",
+    kind="function",
+    author="Ada",
+    date=0,
+    score=1.0,
+)
+
+
+def test_what_a_file_says_is_never_taken_for_markup(capsys: pytest.CaptureFixture[str]) -> None:
+    """Brackets in names and lines are shown as they are."""
+    show_results(cli.Console(width=200), Results(query="fn main", total=1, exact=True, hits=(_HIT,)))
+    out = capsys.readouterr().out
+    assert "ada/one/src/[bold]main.rs:7" in out
+    assert "[red]not markup[/red]" in out
+
+
+def test_an_uncertain_total_says_at_least(capsys: pytest.CaptureFixture[str]) -> None:
+    """A number that may be too small is not told as the truth."""
+    show_results(cli.Console(width=200), Results(query="x", total=5, exact=False, hits=()))
+    assert "at least 5" in capsys.readouterr().out
+
+
+def test_json_has_a_permalink_for_each_hit() -> None:
+    """To the line, at the commit that is indexed, whatever the path is made of."""
+    told = json.loads(Results(query="x", total=1, exact=True, hits=(_HIT,)).to_json())
+    assert told["hits"][0]["url"] == f"/ada/one/blob/{'1' * 40}/src/%5Bbold%5Dmain.rs#L7"
