@@ -170,6 +170,8 @@ class MeilisearchEngine:
         self, index: Index, put: Sequence[Document], patch: Sequence[Document], delete: Sequence[str]
     ) -> list[Enqueued]:
         check(index, (*put, *patch), delete)
+        # Meilisearch makes up an index for documents sent to one that is not there; ask before.
+        self._to.ask(partial(self._to.client.get_raw_index, self._to.uid(index)), index)
         of = self._to.client.index(self._to.uid(index))
         actions: Iterable[partial[TaskInfo]] = (
             *(partial(of.add_documents_raw, body, "id", _NDJSON) for body in _bodies(index, put, partial_=False)),

@@ -19,7 +19,7 @@ __all__ = ["of_task", "translate"]
 _FULL = frozenset({"no_space_left_on_device", "database_size_limit_reached"})
 _AILING = frozenset({"internal", "io_error", "too_many_open_files", "unretrievable_document", "task_queue_full"})
 _UNAUTHORIZED = frozenset({401, 403})
-_BUSY = 429
+_BUSY = frozenset({408, 429})
 _TOO_LARGE = 413
 _SERVER = 500
 
@@ -47,7 +47,7 @@ def translate(error: Exception, on: str) -> EngineError:  # noqa: PLR0911 - a ta
     if error.status_code == _TOO_LARGE:
         fix = "send smaller batches, or raise its --http-payload-size-limit"
         return EngineRefusedError("Meilisearch takes no batch this large", on=on, got=got, fix=fix)
-    if error.status_code == _BUSY or error.status_code >= _SERVER:
+    if error.status_code in _BUSY or error.status_code >= _SERVER:
         return EngineUnavailableError("Meilisearch is not able to answer now", on=on, got=got)
     if error.code == "index_not_found":
         return EngineRefusedError("The index is not there", on=on, got=got, fix="index the forge first")

@@ -35,6 +35,9 @@ Json = dict[str, Any]
 
 _MAX_WORDS = 10  # Meilisearch leaves out words beyond these without saying so
 _MAX_TOKENS = 450  # limits.rs, MAX_TOKEN_COUNT: 1,000 tokens, spaces included
+_LONGEST_FILTER = 400_000  # characters; reading one takes time with the square of its length, some 5 s for this
+_LONG_FILTER = 20_000  # from here on, reading it twice takes longer than counting exhaustively
+_LISTS = frozenset({"path_tokens", "labels"})
 _LONGEST_WORD = 250  # milli/src/lib.rs, MAX_WORD_LENGTH in bytes: longer words are not indexed
 
 
@@ -55,42 +58,61 @@ def expression(where: Filter) -> str:  # noqa: PLR0911 - one for each kind of fi
             limits = [f"{name} >= {low}" if low is not None else "", f"{name} < {high}" if high is not None else ""]
             return "(" + " AND ".join(limit for limit in limits if limit) + ")"
         case Exists(name):
-            return f"({name} EXISTS AND {name} IS NOT NULL AND {name} IS NOT EMPTY)"
+            # An empty list has no value, an empty string is one.
+            some = f" AND {name} IS NOT EMPTY" if name in _LISTS else ""
+            return f"({name} EXISTS AND {name} IS NOT NULL{some})"
 
 
 def _one(name: str, value: str | bool | int) -> str:
     if isinstance(value, bool):
         return f"{name} = {'true' if value else 'false'}"
+    if isinstance(value, int) and exact(value) is None:
+        return f"{name} = {value}"
     digest = exact(value)
     if digest is not None:
         return f"{shadow_of_value(name)} = {digest}"
     if value == "":
         return f"{name} IS EMPTY"  # = "" finds nothing
-    return f"{name} = {_quoted(value)}"
+    return f"{name} = {_quoted(str(value))}"
 
 
 def _one_of(name: str, values: Sequence[str | int]) -> str:
     plain = [value for value in values if value != "" and exact(value) is None]
     others = [value for value in values if value == "" or exact(value) is not None]
     parts = [_one(name, value) for value in others]
-    if plain:
-        parts.append(f"{name} IN [{', '.join(map(_quoted, plain))}]")
+    numbers = sorted(value for value in plain if isinstance(value, int))
+    single = [value for value in plain if isinstance(value, str)]
+    for low, high in _runs(numbers):
+        if high - low > 1:
+            parts.append(f"{name} {low} TO {high}")
+        else:
+            single += dict.fromkeys((str(low), str(high)))
+    if single:
+        parts.append(f"{name} IN [{', '.join(map(_quoted, single))}]")
     return parts[0] if len(parts) == 1 else f"({' OR '.join(parts)})"
 
 
-def _quoted(value: str | int) -> str:
-    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+def _runs(numbers: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each run of consecutive numbers."""
+    for _, group in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        run = [number for _, number in group]
+        yield run[0], run[-1]
+
+
+def _quoted(value: str) -> str:
+    text = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'
 
 
 def queries(request: SearchRequest, question: Question, index: str) -> list[Json]:
-    """The queries that answer a request: one for the hits, the others for totals and facets.
+    """The queries that answer a request: the first brings the hits, the last ones (or the same) totals and facets.
 
-    Meilisearch only estimates the total beside hits, and counting distinct values takes it as long as there are hits;
-    so files of one part, nearly all of them, are counted as documents, and only the others as distinct values.
+    Meilisearch counts exactly only page by page, and counts distinct values one hit after the other. So an offset that
+    is no page is asked for apart; and files of one part, nearly all of them, are counted as documents, and only the
+    others as distinct values.
 
     Raises:
-        EngineRefusedError: more words, or more values per facet, than Meilisearch looks at.
+        EngineRefusedError: more words, values of a facet or values in the filter than Meilisearch can look at.
     """
     if request.facet_limit > MAX_FACET_VALUES and request.facets:
         raise EngineRefusedError(
@@ -99,17 +121,43 @@ def queries(request: SearchRequest, question: Question, index: str) -> list[Json
     common: Json = {"indexUid": index, "q": _text(question, index), "matchingStrategy": "all"}
     if request.within:
         common["attributesToSearchOn"] = [name for field in request.within for name in (field, shadow_of_cjk(field))]
-    asked = [common | _hits(request, question)] if request.limit else []
-    count: Json = common | {"hitsPerPage": 0, "facets": list(request.facets)}
-    if request.distinct is None or not _has_parts(request):
-        distinct = {} if request.distinct in (None, "file_id") else {"distinct": request.distinct}
-        return [*asked, count | _where(question.where) | distinct]
+    filtered = _where(question.where, index)
+    distinct = _distinct(request)
+    page: Json = common | filtered | distinct | {"facets": list(request.facets)}
+    short = len(filtered.get("filter", "")) < _LONG_FILTER
+    if not request.limit:
+        return _counts(question, page, index) if distinct and short and _has_parts(request) else [_counted(page)]
+    hits = common | filtered | distinct | _hits(request, question)
+    if distinct and short and _has_parts(request):
+        return [hits | _window(request), *_counts(question, page, index)]
+    if request.offset % request.limit:
+        return [hits | _window(request), _counted(page)]
+    return [page | hits | {"page": request.offset // request.limit + 1, "hitsPerPage": request.limit}]
+
+
+def _counted(page: Json) -> Json:
+    return page | {"hitsPerPage": 0}
+
+
+def _counts(question: Question, page: Json, index: str) -> list[Json]:
+    """Files of one part counted as documents, and the others as distinct values."""
     single = Equals("parts", 1)
+    alone = {name: value for name, value in page.items() if name != "distinct"}
     return [
-        *asked,
-        count | _where(_and(question.where, single)),
-        count | _where(_and(question.where, Not(single))) | {"distinct": request.distinct},
+        _counted(alone | _where(_and(question.where, single), index)),
+        _counted(page | _where(_and(question.where, Not(single)), index)),
     ]
+
+
+def _window(request: SearchRequest) -> Json:
+    return {"offset": request.offset, "limit": request.limit}
+
+
+def _distinct(request: SearchRequest) -> Json:
+    """Records are one document per file id, so there is nothing to make distinct by it."""
+    if request.distinct is None or (request.distinct == "file_id" and not _has_parts(request)):
+        return {}
+    return {"distinct": request.distinct}
 
 
 def _has_parts(request: SearchRequest) -> bool:
@@ -120,22 +168,21 @@ def _and(where: Filter, other: Filter) -> Filter:
     return other if where == ALL else And((where, other))
 
 
-def _where(where: Filter) -> Json:
-    return {} if where == ALL else {"filter": expression(where)}
+def _where(where: Filter, index: str) -> Json:
+    if where == ALL:
+        return {}
+    text = expression(where)
+    if len(text) > _LONGEST_FILTER:
+        raise EngineRefusedError(
+            "The filter has more values than Meilisearch can look at", on=index, got=f"{len(text):,} characters"
+        )
+    return {"filter": text}
 
 
 def _hits(request: SearchRequest, question: Question) -> Json:
-    asked: Json = {
-        **_where(question.where),
-        "offset": request.offset,
-        "limit": request.limit,
-        "attributesToRetrieve": _retrieved(request),
-        "showRankingScore": True,
-    }
+    asked: Json = {"attributesToRetrieve": _retrieved(request), "showRankingScore": True}
     if question.sort:
         asked["sort"] = [f"{name}:{'desc' if down else 'asc'}" for name, down in question.sort]
-    if request.distinct is not None and (_has_parts(request) or request.distinct != "file_id"):
-        asked["distinct"] = request.distinct
     return asked
 
 
@@ -183,10 +230,8 @@ def _certain(question: Question) -> bool:
 
 def answer(request: SearchRequest, question: Question, results: Sequence[Mapping[str, Any]]) -> SearchResponse:
     """The answers to `queries` in our terms."""
-    hits: list[Hit] = []
-    counted = list(results)
-    if request.limit:
-        hits = [_hit(entry, request.fields) for entry in counted.pop(0)["hits"]]
+    hits = [_hit(entry, request.fields) for entry in results[0]["hits"]] if request.limit else []
+    counted = [result for result in results if "totalHits" in result]
     total = sum(result["totalHits"] for result in counted)
     in_time = all(result["processingTimeMs"] < CUTOFF_MS for result in results)
     facets = {

@@ -88,9 +88,11 @@ class TaskTicket:
         self._sending = sending
         self._look = look
         self._on = on
+        self._done = 0
 
     def wait(self, timeout: float) -> None:
         """Return once each of the tasks has succeeded; Meilisearch then finds the documents."""
         until = time.monotonic() + timeout
-        for task in result(self._sending, timeout, self._on):
+        for task in result(self._sending, timeout, self._on)[self._done :]:
             await_task(task, self._look, until=until, on=self._on)
+            self._done += 1

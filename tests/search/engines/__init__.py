@@ -1,0 +1,1 @@
+"""Tests of the search engines, most of them on real servers."""
