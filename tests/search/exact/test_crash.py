@@ -61,6 +61,35 @@ def test_a_disk_that_fails_at_any_step_leaves_the_old_state_or_the_new(
     assert set(again.file_ids()) == _AFTER
 
 
+def test_what_a_commit_names_is_on_the_disk_before_the_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segment, marks of the dead and manifest before the manifest's new name, the folder after it."""
+    index = filled(tmp_path, TEXTS)
+    steps: list[str] = []
+    real_fsync, real_replace = os.fsync, Path.replace
+
+    def fsync(descriptor: int) -> None:
+        steps.append("sync " + Path(f"/proc/self/fd/{descriptor}").readlink().name.partition("-")[0])
+        real_fsync(descriptor)
+
+    def rename(path: Path, target: Path) -> Path:
+        steps.append("rename " + target.name.partition("-")[0])
+        return real_replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", rename)
+    _change(index)
+    folder = f"sync {tmp_path.name.partition('-')[0]}"
+    assert steps == [
+        "sync 00000002",  # the new segment
+        "sync 00000001",  # the marks of the dead in the old one
+        "rename 00000001",
+        folder,
+        f"sync {MANIFEST}.tmp",
+        f"rename {MANIFEST}",
+        folder,
+    ]
+
+
 def _write_and_die(folder: str) -> None:
     build_module.MAX_DOCUMENTS = 1
     with ExactIndex(Path(folder)).writer() as writer:
