@@ -32,7 +32,7 @@ Feature: Code is found by what it is, not only by what it says
       | std::vector          | std::vector        |
       | "#include <stdio.h>" | #include <stdio.h> |
       | ->                   | ->                 |
-      | "return nil, err"    | return nil, err    |
+      | case:yes "return nil, err" | return nil, err |
 
   Scenario: What is typed side by side is shown side by side where it stands so
     When a visitor searches for: #include <stdio.h>
