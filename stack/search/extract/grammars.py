@@ -8,7 +8,6 @@ from pathlib import Path
 __all__ = ["arguments", "file_name", "kind"]
 
 _GRAMMARS = {
-    "GraphQL": "graphql",
     "Groovy": "groovy",
     "HCL": "hcl",
     "Scala": "scala",

@@ -165,16 +165,6 @@ _SOURCES = {
             ("a", "variable", 6, ""),
         },
     ),
-    "GraphQL": (
-        '"""A query."""\ntype Q {\n  f(a: Int): String\n}\nenum E { A }\nquery GetX { a }\n',
-        {
-            ("Q", "type", 2, ""),
-            ("f", "field", 3, "Q"),
-            ("E", "enum", 5, ""),
-            ("A", "enumerator", 5, "E"),
-            ("GetX", "function", 6, ""),
-        },
-    ),
     "Groovy": (
         "class Foo {\n    int x\n    String g() { return 'x' }\n}\ninterface I { void m() }\n",
         {
@@ -270,7 +260,6 @@ def test_twenty_thousand_lines(extractor: SymbolExtractor) -> None:
         ("Swift", "[" * 20_000),
         ("HCL", "a = " + "[" * 50_000),
         ("Zig", "const x = " + "(" * 20_000),
-        ("GraphQL", "{a" * 50_000),
         ("Groovy", "class A {" * 5_000),
         ("Swift", "\ufffd\ud800 func f() {}"),
         ("Ruby", "def \ufffd\ufffd; end\ndef ok; end\n"),
