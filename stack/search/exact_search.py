@@ -112,6 +112,8 @@ class ExactSearch:
         }
         found = Found()
         deadline = time.monotonic() + self.seconds
+        if self.exact.damaged:
+            found.complete = False  # what the damaged part held is missing until the next run of the indexer
         candidates = self.exact.candidates(grams_of(test.root), AllowedRepos.only(repositories))
         taken = 0
         while chunk := list(islice(candidates, _CHUNK)):
@@ -119,7 +121,7 @@ class ExactSearch:
             for repository, rows in self._rows(chunk, repositories, And((access.filter(), where))):
                 found.files += self._verified(repository, rows, test)
             if taken >= self.files or time.monotonic() > deadline:
-                found.complete = next(candidates, None) is None
+                found.complete = found.complete and next(candidates, None) is None
                 break
         return found
 

@@ -93,6 +93,7 @@ class Results:
         per_page: hits on a page.
         engine: which engine answered.
         milliseconds: how long it took.
+        hints: remarks on the query, such as a filter that was probably misspelt.
     """
 
     query: str
@@ -104,6 +105,7 @@ class Results:
     per_page: int = 20
     engine: str = ""
     milliseconds: float = 0.0
+    hints: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """One JSON document; a permalink with each file."""

@@ -179,6 +179,7 @@ class Search:
             per_page=asked.per_page,
             engine=self._engine.name,
             milliseconds=(time.monotonic() - begun) * 1000,
+            hints=query.hints,
         )
 
     def _by_words(self, asked: _Asked) -> _Answer:

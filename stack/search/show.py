@@ -88,6 +88,8 @@ def show_results(console: Console, results: Results, *, why: bool = False) -> No
     for name, values in results.facets.items():
         if values:
             _line(console, f"{name}: " + ", ".join(f"{value or '(none)'} {count}" for value, count in values.items()))
+    for hint in results.hints:
+        _line(console, hint, style="yellow")
     total = f"{results.total}" if results.exact else f"at least {results.total}"
     what = f"{total} found by {results.engine} in {results.milliseconds:.0f} ms for {results.query}"
     _line(console, f"{what} (page {results.page})", style="bold")
