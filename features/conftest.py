@@ -12,6 +12,7 @@ from reports.context import RunContext, refuse, run_context
 from reports.evidence import this_project
 from stack.errors import UsageError
 from stack.inventory import ask_git, missing_need, secrets_of, servers_of
+from stack.packages import package_clients
 from stack.reference import Reference
 from stack.runtimes import reap, start
 from stack.runtimes.base import Stack
@@ -103,9 +104,14 @@ def _undisturbed(request: pytest.FixtureRequest) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def reference(stack: Stack, settings: Settings) -> Iterator[Reference]:
     """The forge on that stack."""
-    ctags = Toolchain(settings).require("ctags").program("ctags")
-    # A run kills engines on purpose: waiting long for them would only take time.
-    with Reference(stack.addresses, folder=stack.folder / "reference", ctags=ctags, patience=5.0) as reference:
+    toolchain = Toolchain(settings)
+    with Reference(
+        stack.addresses,
+        folder=stack.folder / "reference",
+        ctags=toolchain.require("ctags").program("ctags"),
+        clients=package_clients(toolchain),
+        patience=5.0,  # a run kills engines on purpose: waiting long for them would only take time
+    ) as reference:
         yield reference
 
 

@@ -8,23 +8,23 @@ import threading
 import time
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 from rich.console import Console
 from rich.table import Table
 
 from stack.addresses import EngineKind
-from stack.attestation import attest as attest_run
-from stack.attestation import describe
 from stack.errors import EngineRoomError, NeedMissingError, UsageError
-from stack.reference import Reference
 from stack.runtimes import containers, reap, running, start
-from stack.runtimes.base import Stack
-from stack.search.indexer import Report
-from stack.search.show import IndexProgress, show_report, show_results
 from stack.settings import RuntimeName, Settings, load
-from stack.toolchain import Toolchain, progress_for, setup
+from stack.toolchain import SetupReport, Toolchain, progress_for, setup
+
+# What is heavy is imported by the verbs that use it: `engineroom status` need not load an indexer.
+if TYPE_CHECKING:
+    from stack.reference import Reference
+    from stack.runtimes.base import Stack
+    from stack.search.indexer import Report
 
 __all__ = ["main"]
 
@@ -76,9 +76,12 @@ def _complain(error: EngineRoomError, code: int) -> int:
 @click.option("--runtime", type=click.Choice(get_args(RuntimeName)), help="Install what this runtime needs.")
 @click.pass_obj
 def setup_verb(settings: Settings, names: tuple[str, ...], runtime: RuntimeName | None) -> int:
-    """Install the servers that the runtime needs, or those NAMED, into the cache."""
+    """Install the servers that the runtime needs and the corpus, or the tools NAMED, into the cache."""
     chosen = runtime or settings.runtime
-    report = setup(settings, names or None, chosen, progress=progress_for(_out))
+    if names or chosen not in {"local", "containers"}:
+        report = setup(settings, names or None, chosen, progress=progress_for(_out))
+    else:
+        report = _setup_all(settings, chosen)
     for failure in report.failed:
         _out.print(str(failure), markup=False)
     for absent in report.absent:
@@ -90,6 +93,16 @@ def setup_verb(settings: Settings, names: tuple[str, ...], runtime: RuntimeName 
         prepared = containers.prepare(settings, _say)
         _out.print(f"{len(prepared.built)} images built, {len(prepared.already)} already there")
     return report.exit_code
+
+
+def _setup_all(settings: Settings, runtime: RuntimeName) -> SetupReport:
+    from stack.packages import Corpus  # noqa: PLC0415
+
+    corpus = Corpus(settings)
+    report = setup(settings, None, runtime, also=corpus.tools, progress=progress_for(_out))
+    report.failed += corpus.bring(progress_for(_out))
+    report.notes.append(str(corpus))
+    return report
 
 
 @cli.command()
@@ -216,6 +229,8 @@ def search(
     run: str | None,
 ) -> None:
     """Search the forge: code by default, other records by type:issue, type:pr, type:wiki, type:user, type:repo."""
+    from stack.search.show import show_results  # noqa: PLC0415
+
     with _reference(settings, _the_stack(settings, run)) as reference:
         kind = engine or reference.kinds[0]
         with reference.search(kind) as service:
@@ -239,8 +254,17 @@ def verify(settings: Settings, paths: tuple[Path, ...], runtime: RuntimeName | N
 
 
 def _reference(settings: Settings, stack: Stack) -> Reference:
-    ctags = Toolchain(settings).require("ctags").program("ctags")
-    return Reference(stack.addresses, folder=stack.folder / "reference", ctags=ctags, patience=settings.engine_patience)
+    from stack.packages import package_clients  # noqa: PLC0415
+    from stack.reference import Reference  # noqa: PLC0415
+
+    toolchain = Toolchain(settings)
+    return Reference(
+        stack.addresses,
+        folder=stack.folder / "reference",
+        ctags=toolchain.require("ctags").program("ctags"),
+        clients=package_clients(toolchain),
+        patience=settings.engine_patience,
+    )
 
 
 def _fill(settings: Settings, stack: Stack) -> None:
@@ -253,6 +277,8 @@ def _fill(settings: Settings, stack: Stack) -> None:
 
 
 def _index(reference: Reference, kind: EngineKind, *, full: bool = False) -> Report:
+    from stack.search.show import IndexProgress, show_report  # noqa: PLC0415
+
     with IndexProgress(_out) as shown:
         report = reference.index(kind, full=full, progress=shown.update)
     show_report(_out, report)
@@ -265,6 +291,9 @@ def _index(reference: Reference, kind: EngineKind, *, full: bool = False) -> Rep
 @click.pass_obj
 def attest(settings: Settings, engine: str, *, check: bool) -> int:
     """Run the search features against a real ENGINE that this machine has, and write down what came of it."""
+    from stack.attestation import attest as attest_run  # noqa: PLC0415
+    from stack.attestation import describe  # noqa: PLC0415
+
     if check:
         _out.print(describe(engine), markup=False)
         return 0

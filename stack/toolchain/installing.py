@@ -34,6 +34,7 @@ def setup(
     names: Iterable[str] | None = None,
     runtime: RuntimeName | None = None,
     *,
+    also: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> SetupReport:
     """Install what the runtime needs and is not there yet.
@@ -42,19 +43,26 @@ def setup(
         settings: cache folder, given paths, which engines and which object store.
         names: tools to install instead of those the runtime needs; what they need comes along.
         runtime: what the tools are for; that of the settings by default.
+        also: tools to install beside those.
         progress: told each step.
 
     Raises:
         UsageError: the toolchain file is not valid, or a name is not in it.
     """
-    return Toolchain(settings).setup(names, progress=progress, runtime=runtime)
+    return Toolchain(settings).setup(names, also=also, progress=progress, runtime=runtime)
 
 
 def run_setup(
-    toolchain: Toolchain, names: Iterable[str] | None, *, progress: Progress | None, runtime: RuntimeName
+    toolchain: Toolchain,
+    names: Iterable[str] | None,
+    *,
+    also: Iterable[str] = (),
+    progress: Progress | None,
+    runtime: RuntimeName,
 ) -> SetupReport:
     """See `setup`; for a toolchain that is already read."""
     entries = chosen(toolchain, runtime) if names is None else [toolchain.manifest.entry(name) for name in names]
+    entries += [toolchain.manifest.entry(name) for name in also]
     report = SetupReport()
     missing = missing_of(toolchain, entries, report)
     if names is None:

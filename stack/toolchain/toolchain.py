@@ -91,13 +91,14 @@ class Toolchain:
         self,
         names: Iterable[str] | None = None,
         *,
+        also: Iterable[str] = (),
         progress: Progress | None = None,
         runtime: RuntimeName | None = None,
     ) -> SetupReport:
         """Install what is missing; see `stack.toolchain.installing`."""
         from stack.toolchain.installing import run_setup  # noqa: PLC0415 - it needs this class
 
-        return run_setup(self, names, progress=progress, runtime=runtime or self.settings.runtime)
+        return run_setup(self, names, also=also, progress=progress, runtime=runtime or self.settings.runtime)
 
     def describe(self) -> list[Row]:
         """One row per tool, for a table; installs nothing."""

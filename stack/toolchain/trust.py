@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
 import warnings
@@ -10,7 +11,9 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import NoEncryption, pkcs12
 
-__all__ = ["machine_bundle", "write_java_truststore"]
+from stack.toolchain.locks import sha256
+
+__all__ = ["java_truststore", "machine_bundle", "write_java_truststore"]
 
 _CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -19,6 +22,20 @@ def machine_bundle() -> Path | None:
     """The file of certificate authorities that Python's own `ssl` uses, if there is one."""
     found = ssl.get_default_verify_paths().cafile
     return Path(found) if found else None
+
+
+def java_truststore(folder: Path) -> Path | None:
+    """A truststore with what the machine trusts, made once in a folder; None where nothing says what it trusts."""
+    bundle = machine_bundle()
+    if bundle is None:
+        return None
+    target = folder / f"trusted-{sha256(bundle)[:12]}.p12"
+    if not target.is_file():
+        partial = target.with_suffix(f".{os.getpid()}")
+        if not write_java_truststore(bundle, partial):
+            return None
+        partial.replace(target)
+    return target
 
 
 def write_java_truststore(bundle: Path, target: Path) -> int:

@@ -17,7 +17,7 @@ from stack.forge.corpus.manifest import ClientName, Package, Version
 from stack.forge.errors import ForgeError
 from stack.process import ProgramFailedError, run
 
-__all__ = ["BRING", "Client", "ClientError", "Clients", "file_name"]
+__all__ = ["BRING", "Client", "ClientError", "Clients", "Placed", "Wanted", "file_name"]
 
 _SECONDS = 600.0
 _ATTEMPTS = 3
@@ -33,10 +33,11 @@ class ClientError(ForgeError):
 
 @dataclass(frozen=True)
 class Client:
-    """A program and what it needs in its environment."""
+    """A program, the arguments that come before all others, and what it needs in its environment."""
 
     program: Path
     env: Mapping[str, str] = field(default_factory=dict)
+    arguments: tuple[str, ...] = ()
 
 
 Clients = Mapping[str, Client]
@@ -145,7 +146,7 @@ def _run(
     name: str, arguments: Sequence[str], folder: Path, clients: Clients, env: Mapping[str, str] | None = None
 ) -> str:
     client = _find(name, clients)
-    words = [str(client.program), *arguments] if name != "pip" else [str(client.program), "-m", "pip", *arguments]
+    words = [str(client.program), *client.arguments, *arguments]
     retrying = Retrying(
         stop=stop_after_attempt(_ATTEMPTS),
         wait=wait_exponential(multiplier=1, max=5),
@@ -177,12 +178,12 @@ def _find(name: str, clients: Clients) -> Client:
     if name in clients:
         return clients[name]
     if name == "pip":
-        return Client(Path(sys.executable))
+        return Client(Path(sys.executable), arguments=("-m", "pip"))
     found = shutil.which(name)
     if found is None:
         raise NeedMissingError(
             name,
             f"The corpus needs `{name}` to bring packages, and it is not on this machine",
-            fix=f"install {name}, or let `engineroom setup` do it; a filled cache needs no client",
+            fix="run `engineroom setup`, which brings it and the corpus; a filled cache needs no client",
         )
     return Client(Path(found))

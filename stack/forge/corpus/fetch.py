@@ -6,18 +6,22 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable
-from itertools import groupby
+from collections.abc import Callable
 from pathlib import Path
 
-from stack.forge.corpus.clients import BRING, Clients, file_name
+from stack.forge.corpus.clients import BRING, ClientError, Clients, Placed, Wanted, file_name
 from stack.forge.corpus.manifest import ClientName, Manifest, Package, Size, Version
 from stack.forge.errors import ForgeError
 
-__all__ = ["Archives", "ChecksumError", "fetch", "sha256_of"]
+__all__ = ["Archives", "ChecksumError", "Missing", "bring", "fetch", "look", "sha256_of"]
+
+_FOLDER = "corpus"
 
 Archives = dict[tuple[str, str], Path]
 """Where the archive of each (package name, version) is."""
+
+Missing = dict[ClientName, list[tuple[Package, Version]]]
+"""What each client has to bring."""
 
 Progress = Callable[[str], None]
 
@@ -52,39 +56,38 @@ def fetch(
         ChecksumError: it brought something else than was pinned.
     """
     say = progress or (lambda _: None)
-    folder = cache_dir / "corpus"
-    folder.mkdir(parents=True, exist_ok=True)
+    archives, missing = look(manifest, size, cache_dir=cache_dir)
+    for client, wanted in missing.items():
+        say(f"corpus: {client} brings {len(wanted)} archives")
+        archives |= bring(client, wanted, cache_dir=cache_dir, clients=clients)
+    return archives
+
+
+def look(manifest: Manifest, size: Size, *, cache_dir: Path) -> tuple[Archives, Missing]:
+    """The archives that are in the cache as they were pinned, and those that are not, by the client that has them."""
+    folder = cache_dir / _FOLDER
     archives: Archives = {}
-    missing: list[tuple[Package, Version]] = []
+    missing: Missing = {}
     for package, version in manifest.pairs(size):
         place = folder / file_name(package, version)
         if place.is_file() and sha256_of(place) == version.sha256:
             archives[package.name, version.version] = place
         else:
-            missing.append((package, version))
-    for client, pairs in _by_client(missing):
-        say(f"corpus: {client} brings {len(pairs)} archives")
-        archives |= _bring(client, pairs, folder, clients or {})
-    return archives
+            missing.setdefault(package.client, []).append((package, version))
+    return archives, dict(sorted(missing.items()))
 
 
-def sha256_of(path: Path) -> str:
-    """Checksum of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _by_client(pairs: Iterable[tuple[Package, Version]]) -> list[tuple[ClientName, list[tuple[Package, Version]]]]:
-    ordered = sorted(pairs, key=lambda pair: pair[0].client)
-    return [(client, list(group)) for client, group in groupby(ordered, key=lambda pair: pair[0].client)]
-
-
-def _bring(client: ClientName, pairs: list[tuple[Package, Version]], folder: Path, clients: Clients) -> Archives:
+def bring(client: ClientName, wanted: Wanted, *, cache_dir: Path, clients: Clients | None = None) -> Archives:
+    """Let one client bring archives into the cache; raises as `fetch` does."""
+    folder = cache_dir / _FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
     archives: Archives = {}
     with tempfile.TemporaryDirectory(prefix=".incoming-", dir=folder) as scratch:
-        placed = BRING[client](pairs, Path(scratch), clients)
-        for package, version in pairs:
-            brought = placed[package.name, version.version]
+        placed = _placed(client, wanted, Path(scratch), clients or {})
+        for package, version in wanted:
+            brought = placed.get((package.name, version.version))
+            if brought is None or not brought.is_file():
+                raise _unclear(client, f"nothing about {package.name} {version.version}")
             found = sha256_of(brought)
             if found != version.sha256:
                 raise ChecksumError(
@@ -95,6 +98,24 @@ def _bring(client: ClientName, pairs: list[tuple[Package, Version]], folder: Pat
                 )
             archives[package.name, version.version] = _keep(brought, folder / file_name(package, version))
     return archives
+
+
+def _placed(client: ClientName, wanted: Wanted, scratch: Path, clients: Clients) -> Placed:
+    try:
+        return BRING[client](wanted, scratch, clients)
+    except (KeyError, ValueError, StopIteration) as error:
+        raise _unclear(client, repr(error)) from error
+
+
+def _unclear(client: ClientName, got: str) -> ClientError:
+    fix = f"see which version of {client} this is; `engineroom setup` brings one that is known to do"
+    return ClientError("A package client answered in a way that is not understood", on=client, got=got, fix=fix)
+
+
+def sha256_of(path: Path) -> str:
+    """Checksum of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _keep(brought: Path, place: Path) -> Path:
