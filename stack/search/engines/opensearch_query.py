@@ -152,14 +152,17 @@ def _prefix(term: Term, fields: Mapping[str, float]) -> Json:
 
 
 def _together(question: Question, fields: Mapping[str, float]) -> list[Json]:
-    """Words that stand next to each other as they were typed: `fn main` before a file with both somewhere."""
+    """Words that stand next to each other as they were typed: `fn main` before a file with both somewhere.
+
+    Only in the short, weighty fields: looking for common words side by side in all of the text takes long.
+    """
     if len(question.terms) < 2 or question.sort:  # noqa: PLR2004 - one word is always next to itself
         return []
     text = " ".join(token for term in question.terms for token in term)
     return [
         {"match_phrase": {name: {"query": text, "boost": _TOGETHER * weight(name)}}}
         for name in fields
-        if name not in POSITIONLESS
+        if weight(name) > 1 and name not in POSITIONLESS
     ]
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from stack.search.engines.base import Document, JsonValue
+import random
 
-__all__ = ["CODE", "EVIL", "HUGE", "ISSUES", "code", "issue"]
+from stack.search.engines.base import And, Document, Equals, Exists, Filter, JsonValue, Not, OneOf, Or, Range
+
+__all__ = ["CODE", "EVIL", "HUGE", "ISSUES", "code", "issue", "some_filter"]
 
 HUGE = 2**53
 """The first whole number that a 64-bit float does not tell from the next."""
@@ -152,3 +154,25 @@ ISSUES: tuple[Document, ...] = (
     issue("4cjk", "数据库连接失败", "重启后恢复", number=4),
     issue("5hidden", "Disk of the vault", visibility="private", repository_id=3, repository="eve/vault", number=5),
 )
+
+
+def some_filter(chance: random.Random, depth: int) -> Filter:
+    """A filter on the documents of `CODE`, nested at most so deep, with constants in it now and then."""
+    if depth and chance.random() < 0.6:
+        inner = tuple(some_filter(chance, depth - 1) for _ in range(chance.randrange(4)))
+        joined: list[Filter] = [And(inner), Or(inner), Not(some_filter(chance, depth - 1))]
+        return chance.choice(joined)
+    document = chance.choice(CODE)
+    name = chance.choice(["path", "language", "author", "repository_id", "stars", "is_test", "file_id", "status"])
+    value = document[name]
+    assert isinstance(value, str | int)
+    number = chance.choice(["stars", "date", "size", "part"])
+    low, high = chance.choice([None, 0, 1, 1_001]), chance.choice([None, 2, 1_003, 10**10])
+    several = tuple(str(chance.choice(CODE)["author"]) for _ in range(chance.randrange(3)))
+    single: list[Filter] = [
+        Equals(name, value),
+        OneOf("author", several),
+        Range(number, low, high),
+        Exists(chance.choice(["language", "date"])),
+    ]
+    return chance.choice(single)

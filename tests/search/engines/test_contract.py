@@ -23,12 +23,11 @@ from stack.search.engines.base import (
     Not,
     OneOf,
     Or,
-    Range,
     SearchRequest,
     SearchResponse,
 )
 from stack.search.filters import matches
-from tests.search.engines.library import CODE, EVIL, HUGE, ISSUES
+from tests.search.engines.library import CODE, EVIL, HUGE, ISSUES, some_filter
 
 ANYBODY = Equals("visibility", "public")
 
@@ -187,31 +186,10 @@ def test_filters_mean_what_they_say(library: Engine) -> None:
     """Random filters match exactly the documents that the reference implementation says."""
     chance = random.Random(7)  # noqa: S311 - a test's fixed seed
     for _ in range(150):
-        where = _some_filter(chance, 3)
+        where = some_filter(chance, 3)
         expected = {str(each["id"]) for each in CODE if matches(where, each)}
         assert set(library.ids(Index.CODE, where)) == expected, where
         assert library.count(Index.CODE, where) == len(expected)
-
-
-def _some_filter(chance: random.Random, depth: int) -> Filter:
-    if depth and chance.random() < 0.6:
-        inner = tuple(_some_filter(chance, depth - 1) for _ in range(chance.randrange(4)))
-        joined: list[Filter] = [And(inner), Or(inner), Not(_some_filter(chance, depth - 1))]
-        return chance.choice(joined)
-    document = chance.choice(CODE)
-    name = chance.choice(["path", "language", "author", "repository_id", "stars", "is_test", "file_id", "status"])
-    value = document[name]
-    assert isinstance(value, str | int)
-    number = chance.choice(["stars", "date", "size", "part"])
-    low, high = chance.choice([None, 0, 1, 1_001]), chance.choice([None, 2, 1_003, 10**10])
-    several = tuple(str(chance.choice(CODE)["author"]) for _ in range(chance.randrange(3)))
-    single: list[Filter] = [
-        Equals(name, value),
-        OneOf("author", several),
-        Range(number, low, high),
-        Exists(chance.choice(["language", "date"])),
-    ]
-    return chance.choice(single)
 
 
 def test_huge_numbers_are_told_apart(library: Engine) -> None:
