@@ -139,7 +139,7 @@ class SearchRequest:
             field.
         within: restrict the words to these fields (`("symbol_names",)` for `sym:`); empty is all searchable fields.
         phrases: word sequences that must occur adjacent in one field.
-        none_of: words that must not occur.
+        none_of: words that must not occur, in the fields of `within` if there are any.
         filter: applied to hits, totals and facets alike.
         facets: fields whose values are counted over everything that matches.
         facet_limit: values per facet.

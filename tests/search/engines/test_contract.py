@@ -94,6 +94,8 @@ def test_words_can_be_limited_to_fields(library: Engine) -> None:
     assert set(found(library, "main", within=("symbol_names",))) == {"00main", "01main", "02main", "05gomain"}
     assert found(library, "fn", within=("symbol_names",)) == []
     assert found(library, "delta", within=("symbol_names", "basename")) == ["07spread"]
+    assert "00main" in found(library, "main", within=("symbol_names",), none_of=("start",))
+    assert "00main" not in found(library, "main", within=("symbol_names", "content"), none_of=("start",))
 
 
 def test_words_that_must_not_occur(library: Engine) -> None:
