@@ -34,9 +34,9 @@ def layout(index: Index) -> dict[str, Any]:
     """Settings and mappings of one index.
 
     One shard, because scores and distinct counts are exact only within one, and no replica, because an index can be
-    made again from the forge. Nothing is searchable until `Ticket.wait` refreshes, so a timer need not. The codec is the
-    default: on half of the Go standard library's sources, `best_compression` took 0.68 instead of 0.94 bytes per byte
-    of source, for a third more work when writing and twice as much when reading 200 hits.
+    made again from the forge. Nothing is searchable until `Ticket.wait` refreshes, so a timer need not. The codec is
+    the default: on half of the Go standard library's sources, `best_compression` took 0.68 instead of 0.94 bytes per
+    byte of source, for a third more work when writing and twice as much when reading 200 hits.
     """
     schema = SCHEMAS[index]
     properties: dict[str, Any] = {"id": {"type": "keyword"}}
