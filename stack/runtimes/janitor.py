@@ -60,6 +60,14 @@ def _homeless(runs: Path) -> list[str]:
     for process in psutil.process_iter(["pid"]):
         environment = environment_of(process.pid)
         run, folder = environment.get(RUN_VARIABLE), environment.get(RUN_FOLDER_VARIABLE)
-        if run and folder and Path(folder).parent == runs and not Path(folder).exists():
+        if run and folder and Path(folder).parent == runs and not _has(process.pid, folder):
             lost.add((run, Path(folder)))
     return [f"run {run}: ended {len(sweep(run, folder))} processes without a folder" for run, folder in sorted(lost)]
+
+
+def _has(pid: int, folder: str) -> bool:
+    # As the process sees it: a stack in a container or a chroot has its folder there, and lives under the same path.
+    try:
+        return Path(f"/proc/{pid}/root{folder}").exists()
+    except OSError:
+        return True

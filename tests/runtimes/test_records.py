@@ -191,6 +191,25 @@ def test_processes_without_a_folder_are_reaped(tmp_path: Path) -> None:
     assert "run r9: ended 1 processes without a folder" in line
 
 
+def test_a_process_that_sees_its_folder_is_left_alone(tmp_path: Path) -> None:
+    """A container or chroot on this machine has its folder under the same path, where we see nothing."""
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    script = 'mount -t tmpfs runs "$0" && mkdir "$0/r9" && echo ready && exec sleep 600'
+    words = ["unshare", "--mount", "sh", "-c", script, str(runs)]
+    marks = {**os.environ, "ENGINEROOM_RUN": "r9", "ENGINEROOM_RUN_FOLDER": str(runs / "r9")}
+    with subprocess.Popen(words, env=marks, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as theirs:
+        assert theirs.stdout is not None
+        if theirs.stdout.readline() != "ready\n":
+            pytest.skip("this machine lets nobody here mount anything")
+        try:
+            assert not (runs / "r9").exists()
+            assert reap(load(state_dir=tmp_path)) == []
+            assert theirs.poll() is None
+        finally:
+            theirs.kill()
+
+
 def test_a_folder_being_made_is_left_alone_and_an_old_one_is_not(tmp_path: Path) -> None:
     """Between its folder and its record a run must not be taken for a dead one; after a minute it is one."""
     unborn = tmp_path / "runs" / ".r2"
