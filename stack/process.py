@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -51,7 +52,11 @@ def tail(output: str, lines: int = _KEPT_LINES) -> str:
 
 def environment(added: Mapping[str, str] | None = None, *, drop: Sequence[str] = ()) -> dict[str, str]:
     """A child's variables: this process's own, less those that start with one of `drop`, and `added`."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(tuple(drop))}
+    known = dict(os.environ)
+    if "HOME" not in known:  # cron and some containers start without; Go does not look for it elsewhere, as others do
+        with contextlib.suppress(RuntimeError):
+            known["HOME"] = str(Path.home())
+    inherited = {name: value for name, value in known.items() if not name.startswith(tuple(drop))}
     return {**inherited, **(added or {})}
 
 

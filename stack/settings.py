@@ -20,13 +20,23 @@ def _default_cache() -> Path:
     # Servers that refuse root read their programs as another user, so root's own home will not do.
     if os.geteuid() == 0:
         return Path("/var/cache/engineroom")
-    return Path(os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))) / "engineroom"
+    return _of_user("XDG_CACHE_HOME", ".cache")
 
 
 def _default_state() -> Path:
     if os.geteuid() == 0:
         return Path("/var/lib/engineroom")
-    return Path(os.environ.get("XDG_STATE_HOME", str(Path.home() / ".local" / "state"))) / "engineroom"
+    return _of_user("XDG_STATE_HOME", ".local/state")
+
+
+def _of_user(variable: str, below_home: str) -> Path:
+    given = os.environ.get(variable)
+    try:
+        return (Path(given) if given else Path.home() / below_home) / "engineroom"
+    except RuntimeError as error:
+        raise UsageError(
+            "This user has no home folder", fix="set HOME, or both ENGINEROOM_CACHE_DIR and ENGINEROOM_STATE_DIR"
+        ) from error
 
 
 class Settings(BaseSettings):

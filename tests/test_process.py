@@ -50,6 +50,15 @@ def test_a_program_that_outlives_its_deadline_ends_with_all_its_children(tmp_pat
         time.sleep(0.05)
 
 
+def test_a_program_has_a_home_even_when_we_were_started_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go refuses to work without, and `drop` still takes it away."""
+    monkeypatch.delenv("HOME", raising=False)
+    ask = [sys.executable, "-c", "import os; print(os.environ.get('HOME', ''))"]
+    assert run(ask, timeout=30).text.strip() == str(Path.home())
+    assert run(ask, timeout=30, drop=["HOME"]).text.strip() == ""
+    assert run(ask, timeout=30, env={"HOME": "/elsewhere"}).text.strip() == "/elsewhere"
+
+
 def test_input_is_given_and_otherwise_empty() -> None:
     """A program that reads never waits for a person."""
     echo = [sys.executable, "-c", "import sys; print(repr(sys.stdin.read()))"]

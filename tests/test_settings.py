@@ -49,3 +49,32 @@ def test_a_program_of_the_users_own_is_named_as_its_makers_do(monkeypatch: pytes
 def test_a_flag_that_was_not_given_changes_nothing() -> None:
     """`None` is no value."""
     assert load(runtime=None).runtime == "local"
+
+
+@pytest.mark.parametrize("given", ["", "/elsewhere"])
+def test_folders_of_an_ordinary_user_are_below_home_unless_told(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """An empty variable is none, as the standard that defines it says."""
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setenv("HOME", "/home/ada")
+    for name in ("XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        monkeypatch.setenv(name, given)
+    for name in ("ENGINEROOM_CACHE_DIR", "ENGINEROOM_STATE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    settings = load()
+    assert settings.cache_dir == Path(given or "/home/ada/.cache") / "engineroom"
+    assert settings.state_dir == Path(given or "/home/ada/.local/state") / "engineroom"
+
+
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container that runs as a number that no account has."""
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr(Path, "home", staticmethod(no_home))
+    for name in ("XDG_CACHE_HOME", "ENGINEROOM_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UsageError, match="no home folder") as caught:
+        load()
+    assert "ENGINEROOM_CACHE_DIR" in caught.value.fix
