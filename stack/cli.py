@@ -47,7 +47,9 @@ def cli(context: click.Context, runtime: str | None) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command and turn errors into exit codes; every message says what, on what and what to do."""
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Set even where SIGINT is ignored, as it is in what a script starts in the background.
+        signal.signal(number, signal.default_int_handler)
     try:
         code = cli.main(args=arguments, standalone_mode=False)
     except click.exceptions.Abort:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,21 @@ def test_a_verb_that_needs_a_stack_says_so(verb: tuple[str, ...], capsys: pytest
     """The message says what to do."""
     assert call(*verb) == 2
     assert "engineroom up" in capsys.readouterr().err
+
+
+def test_a_command_that_a_script_starts_in_the_background_can_be_interrupted() -> None:
+    """Such a command begins with SIGINT ignored; both signals that end a command end this one."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        call("clean")
+        for number in before:
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_nothing_to_clean_up_is_said(capsys: pytest.CaptureFixture[str]) -> None:
