@@ -77,7 +77,7 @@ def stack(pytestconfig: pytest.Config, settings: Settings) -> Iterator[Stack]:
     context = run_context(pytestconfig)
     reap(settings)
     begun = time.monotonic()
-    stack = start(settings)
+    stack = start(settings, logs=_logs(context))
     try:
         context.attach_measurement("start to all ready", "s", [time.monotonic() - begun])
         context.deaths = stack.deaths
@@ -88,7 +88,7 @@ def stack(pytestconfig: pytest.Config, settings: Settings) -> Iterator[Stack]:
         yield stack
     finally:
         context.deaths = None
-        _keep_logs(context, stack)
+        stack.collect_logs(_logs(context))
         stack.stop()
 
 
@@ -122,6 +122,5 @@ def filled(reference: Reference, settings: Settings) -> Reference:
     return reference
 
 
-def _keep_logs(context: RunContext, stack: Stack) -> None:
-    destination: Path = context.evidence_dir / context.run_id / "logs"
-    stack.collect_logs(destination)
+def _logs(context: RunContext) -> Path:
+    return context.evidence_dir / context.run_id / "logs"
