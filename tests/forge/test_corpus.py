@@ -191,6 +191,25 @@ class TestFetch:
             fetch(load_manifest(manifest), "small", cache_dir=tmp_path, clients={"npm": Client(program)})
         assert "this package is not found" in str(caught.value)
 
+    def test_a_client_that_answers_otherwise_is_named(self, manifest: Path, tmp_path: Path) -> None:
+        """An answer that is no answer is an error about the client, not a traceback."""
+        program = tmp_path / "npm"
+        program.write_text("#!/bin/sh\necho welcome to npm\n")
+        program.chmod(0o755)
+        with pytest.raises(ClientError, match="not understood") as caught:
+            fetch(load_manifest(manifest), "small", cache_dir=tmp_path, clients={"npm": Client(program)})
+        assert caught.value.on == "npm"
+
+    def test_arguments_of_a_client_come_first(self, manifest: Path, tmp_path: Path) -> None:
+        """As for an npm that is run by a node of our own."""
+        program, said = tmp_path / "node", tmp_path / "said"
+        program.write_text(f"#!/bin/sh\necho \"$2 of $1 in $WHERE\" > {said}\necho '[]'\n")
+        program.chmod(0o755)
+        client = Client(program, {"WHERE": "here"}, ("npm-cli.js",))
+        with pytest.raises(ClientError, match="not understood"):
+            fetch(load_manifest(manifest), "small", cache_dir=tmp_path, clients={"npm": client})
+        assert said.read_text() == "pack of npm-cli.js in here\n"
+
 
 class TestContent:
     """What the small corpus holds once it is in a forge."""

@@ -25,6 +25,8 @@ def test_the_projects_own_file_names_every_tool() -> None:
         "meilisearch",
         "ctags",
         "maven",
+        "cargo",
+        "npm",
         "zoekt",
         "go",
     }

@@ -103,6 +103,15 @@ def test_a_second_setup_does_nothing(tmp_path: Path) -> None:
     assert {path: path.lstat().st_mtime_ns for path in tools.cache.folder.rglob("*")} == before
 
 
+def test_a_tool_can_be_asked_for_beside_those_the_runtime_needs(tmp_path: Path) -> None:
+    """One that nothing needs by itself is installed with the others, and once."""
+    tools = toolchain(tmp_path, wheel_tool(default="false"))
+    assert tools.setup().installed == []
+    assert [tool.name for tool in tools.setup(also=["hello", "hello"]).installed] == ["hello"]
+    with pytest.raises(UsageError, match="no tool 'goodbye'"):
+        tools.setup(also=["goodbye"])
+
+
 def test_a_filled_cache_needs_no_network_and_no_download(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the downloads gone and no program to fetch with, the tool is still found and set up."""
     tools = toolchain(tmp_path)
