@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -247,27 +247,38 @@ class _Run:
         self._records = RecordIndexer(indexer.forge, indexer.git, indexer.engine, indexer.state)
         self._scopes = indexer.state.scopes()
         self._held = indexer.state.held()
+        self._to_hold: list[str] = []
 
     def go(self) -> None:
         known = self._to.state.repositories()
         present = {repository.id: repository for repository in self._to.forge.repositories()}
         self._report.repositories = self._progress.total = len(present)
-        self._forget(row for number, row in known.items() if number not in present)
+        self._forget([row for number, row in known.items() if number not in present])
         if self._full and not self._report.rebuilt:
             self._reconcile()
         self._facts(known, present)
-        self._code(known, present)
+        self._code(present)
         self._work(present)
+        self._report.refused += self._records.refused
         self._report.writes = self._pipeline.written.writes + self._records.changed
         self._report.documents = self._pipeline.written.documents
         self._report.text_bytes = self._pipeline.written.text_bytes
 
-    def _forget(self, rows: Iterable[IndexedRepository]) -> None:
+    def _settle(self) -> None:
+        """Wait until the engine holds everything so far, then say so."""
+        self._pipeline.checkpoint()
+        self._records.flush()
+        holds, self._to_hold = self._to_hold, []
+        for scope in holds:
+            self._hold(scope)
+
+    def _forget(self, rows: list[IndexedRepository]) -> None:
         for row in rows:
             for file in self._to.state.files(row.repository_id):
                 self._pipeline.remove(row.repository_id, file)
-            self._pipeline.checkpoint()
             self._records.forget(row.repository_id)
+        self._settle()
+        for row in rows:
             self._to.state.forget(row.repository_id)
 
     def _reconcile(self) -> None:
@@ -296,35 +307,32 @@ class _Run:
             repository = present.get(number)
             if repository is None:
                 continue
-            facts = repository_facts(repository)
-            if row.facts != facts_digest(facts) or self._behind(f"closed:{number}"):
+            if row.facts != facts_digest(repository_facts(repository)):
                 self._patch(row, repository)
+            if self._behind(f"closed:{number}"):
+                self._to_hold.append(f"closed:{number}")
+        self._settle()
 
     def _patch(self, row: IndexedRepository, repository: Repository) -> None:
         facts = repository_facts(repository)
-        if row.facts != facts_digest(facts):
-            for file in self._to.state.files(row.repository_id):
-                self._pipeline.patch(row.repository_id, file, repository_patch(facts), record=False)
-            self._pipeline.checkpoint()
-            current = self._to.state.repositories()[row.repository_id]
-            self._to.state.save_repository(
-                replace(
-                    current,
-                    name=facts.full_name,
-                    facts=facts_digest(facts),
-                    visibility=facts.visibility,
-                    fork=facts.fork,
-                    archived=facts.archived,
-                    stars=facts.stars,
-                )
-            )
-            self._records.repository(repository)
-            self._records.work(repository)
-            self._wiki(repository)
-        self._hold(f"closed:{row.repository_id}")
+        for file in self._to.state.files(row.repository_id):
+            self._pipeline.patch(row.repository_id, file, repository_patch(facts), record=False)
+        patched = replace(
+            row,
+            name=facts.full_name,
+            facts=facts_digest(facts),
+            visibility=facts.visibility,
+            fork=facts.fork,
+            archived=facts.archived,
+            stars=facts.stars,
+        )
+        self._pipeline.then(partial(self._to.state.save_repository, patched))
+        self._records.repository(repository)
+        self._records.work(repository)
+        self._wiki(repository)
 
-    def _code(self, known: dict[int, IndexedRepository], present: dict[int, Repository]) -> None:
-        rows = self._to.state.repositories() if known else {}
+    def _code(self, present: dict[int, Repository]) -> None:
+        rows = self._to.state.repositories()
         code = CodeIndexer(
             self._to.git, self._to.state, self._pipeline, self._to.symbols, limit=self._to.limit, advance=self._advance
         )
@@ -332,33 +340,36 @@ class _Run:
             self._progress.current = repository.full_name
             name = self._to.forge.git_name(repository)
             outcome = code.index(repository, name, rows.get(repository.id), force=self._full)
-            self._pipeline.then(partial(self._hold, f"closed:{repository.id}"))
+            self._to_hold.append(f"closed:{repository.id}")
             if outcome.status != "unchanged":
                 self._report.outcomes.append(outcome)
             self._progress.repositories += 1
             self._to.progress(self._progress)
-        self._pipeline.checkpoint()
+        self._settle()
 
     def _work(self, present: dict[int, Repository]) -> None:
+        looks: dict[str, Callable[[Repository], bool | None]] = {
+            "record": self._records.repository,
+            "work": self._records.work,
+            "wiki": self._wiki,
+        }
         for repository in present.values():
-            if self._due(f"work:{repository.id}"):
-                self._report.refused += self._records.work(repository)
-                self._hold(f"work:{repository.id}")
-            if self._due(f"record:{repository.id}"):
-                self._report.refused += self._records.repository(repository)
-                self._hold(f"record:{repository.id}")
-            if self._due(f"wiki:{repository.id}"):
-                self._wiki(repository)
-                self._hold(f"wiki:{repository.id}")
+            for what, look in looks.items():
+                if self._due(f"{what}:{repository.id}") and look(repository) is not False:
+                    self._to_hold.append(f"{what}:{repository.id}")
         if self._due("people"):
-            self._report.refused += self._records.people()
-            self._hold("people")
+            self._records.people()
+            self._to_hold.append("people")
+        self._settle()
 
-    def _wiki(self, repository: Repository) -> None:
+    def _wiki(self, repository: Repository) -> bool:
+        """Index a wiki; false when it could not be read, and is tried again by the next run."""
         try:
-            self._report.refused += self._records.wiki(repository)
+            self._records.wiki(repository)
         except ForgeError as error:
             self._report.outcomes.append(RepositoryOutcome(f"{repository.full_name}.wiki", "broken", str(error)))
+            return False
+        return True
 
     def _due(self, scope: str) -> bool:
         """Never looked at, changed since, or everything is due."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -257,17 +257,23 @@ class State:
         return {str(key): str(digest) for key, digest in rows}
 
     def change_records(
-        self, collection: str, repository_id: int | None, put: Mapping[str, str], delete: Sequence[str]
+        self, collection: str, put: Sequence[tuple[str, int | None, str]], delete: Sequence[str]
     ) -> None:
-        """Record in one transaction that the engine now holds these records and no longer those."""
+        """Record in one transaction that the engine now holds these records and no longer those.
+
+        Args:
+            collection: the engine's index.
+            put: id, repository and digest of each record.
+            delete: ids.
+        """
         with self._db.transaction(), self._db.cursor() as cursor:
             cursor.execute(
                 "DELETE FROM search.record WHERE engine = %s AND collection = %s AND id = ANY(%s)",
-                (self.engine, collection, [*put, *delete]),
+                (self.engine, collection, [*(key for key, _, _ in put), *delete]),
             )
             cursor.executemany(
                 "INSERT INTO search.record VALUES (%s, %s, %s, %s, %s)",
-                [(self.engine, collection, key, repository_id, digest) for key, digest in put.items()],
+                [(self.engine, collection, *row) for row in put],
             )
 
     def raise_scopes(self, scopes: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from stack.search.query.patterns import field_test
 
 __all__ = ["Subject", "TextTest", "grams_of"]
 
-_MATCHES = 50
+_MATCHES = 10
 
 
 @dataclass(frozen=True, slots=True)

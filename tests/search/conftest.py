@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from tests.forge.conftest import conninfo, forge, hosting, new_database, repositories, server, vault
+from collections.abc import Callable
+
+import pytest
+
+from tests.forge.conftest import forge, hosting, new_database, repositories, server, vault
 
 __all__ = ["conninfo", "forge", "hosting", "new_database", "repositories", "server", "vault"]
+
+
+@pytest.fixture
+def conninfo(new_database: Callable[[str | None], str]) -> str:
+    """A database of the test's own: the search keeps a schema of its own in it."""
+    return new_database("migrated")
