@@ -20,6 +20,7 @@ from stack.runtimes.base import Stack
 __all__ = ["Components", "until"]
 
 _POLL = 0.1
+_SHAPE_SECONDS = 15
 
 
 def until(condition: Callable[[], bool], seconds: float, what: Callable[[], object]) -> None:
@@ -51,10 +52,16 @@ class Components:
     def require_cluster(self, *, primaries: int, replicas: int) -> None:
         """The cache must have its full shape before anything is said about it."""
         self.require_ready(*(f"redis-{number}" for number in range(1, primaries + replicas + 1)))
+        deadline = time.monotonic() + _SHAPE_SECONDS * self.slow
+        # A node tells clients of a replica only once that one has received something.
+        while (found := self._shape()) != (primaries, replicas):
+            if time.monotonic() > deadline:
+                raise NeedMissingError("redis", "The cluster has another shape", got=f"{found} primaries, replicas")
+            time.sleep(_POLL)
+
+    def _shape(self) -> tuple[int, int]:
         with self._cache() as client:
-            found = (len(client.get_primaries()), len(client.get_replicas()))
-        if found != (primaries, replicas):
-            raise NeedMissingError("redis", "The cluster has another shape", got=f"{found} primaries, replicas")
+            return len(client.get_primaries()), len(client.get_replicas())
 
     def restart(self, name: str, seconds: float) -> None:
         """Start a component again."""

@@ -85,13 +85,15 @@ class BringUp:
             StartError: the first that failed; the rest is called off.
         """
         with ThreadPoolExecutor(max_workers=max(1, len(self._components)), thread_name_prefix="bring-up") as pool:
-            futures = [pool.submit(self._until_called_off, component) for component in self._components]
             try:
-                wait_for(futures, return_when=FIRST_EXCEPTION)
-            finally:
-                failed = any(future.done() and future.exception() is not None for future in futures)
-                if failed or not all(future.done() for future in futures):
+                futures = [pool.submit(self._until_called_off, component) for component in self._components]
+                done, late = wait_for(futures, return_when=FIRST_EXCEPTION)
+                if late or any(future.exception() is not None for future in done):
                     self._called_off.set()
+            except BaseException:
+                # Ctrl-C, which may come at any line: leaving the block waits for every thread.
+                self._called_off.set()
+                raise
         errors = [error for error in (future.exception() for future in futures) if error is not None]
         for error in sorted(errors, key=lambda each: isinstance(each, _CalledOffError)):
             raise error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import subprocess
@@ -18,6 +19,8 @@ from stack.runtimes.identity import RUN_FOLDER_VARIABLE, RUN_VARIABLE, ProcessId
 from stack.runtimes.leftovers import end_tree, resume_tree, signal_process
 
 __all__ = ["Supervisor", "last_output", "service_user"]
+
+_COLLECTED_WITHIN = 10.0
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _LAST_BYTES = 16_384
@@ -140,4 +143,9 @@ class Supervisor:
     def kill(self, process: ProcessId) -> None:
         """Kill a process and everything below it, and collect it."""
         end_tree(process)
-        self.ended(process)
+        with self._lock:
+            child = self._children.get(process.pid)
+        if child is not None:
+            # Its first thread may be gone before the others, and until then it cannot be collected.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(_COLLECTED_WITHIN)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from stack.runtimes.leftovers import erase, sweep
 
-__all__ = ["RELEASED", "Watchdog", "main"]
+__all__ = ["RELEASED", "Watchdog", "watch"]
 
 RELEASED = b"released"
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
@@ -19,10 +20,16 @@ _RELEASE_WITHIN = 10.0
 class Watchdog:
     """The owner's handle on its watchdog."""
 
-    def __init__(self, run: str, folder: Path) -> None:
-        """Start it in a session of its own, so that the terminal's Ctrl-C does not reach it."""
+    def __init__(self, run: str, folder: Path, *, module: str = "stack.runtimes.watchdog") -> None:
+        """Start it in a session of its own, so that the terminal's Ctrl-C does not reach it.
+
+        Args:
+            run: the run's id.
+            folder: the run's folder.
+            module: what cleans up after that run; it is run with both.
+        """
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "stack.runtimes.watchdog", run, str(folder)],
+            [sys.executable, "-m", module, run, str(folder)],
             cwd=_PACKAGE_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -46,15 +53,22 @@ class Watchdog:
             self._process.wait()
 
 
-def main(arguments: list[str]) -> int:
-    """Wait for the owner to release us or to die; then end what it left. `arguments`: run id, run folder."""
+def watch(arguments: list[str], clean_up: Callable[[str, Path], None]) -> None:
+    """Wait for the owner to release us or to die; then clean up what it left.
+
+    Args:
+        arguments: run id and run folder.
+        clean_up: called with both.
+    """
     run, folder = arguments[0], Path(arguments[1])
-    if os.read(0, len(RELEASED)) == RELEASED:
-        return 0
+    if os.read(0, len(RELEASED)) != RELEASED:
+        clean_up(run, folder)
+
+
+def _end(run: str, folder: Path) -> None:
     sweep(run, folder)
     erase(folder)
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    watch(sys.argv[1:], _end)

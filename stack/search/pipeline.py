@@ -14,7 +14,6 @@ from stack.search.state import REFUSED, IndexedFile, State
 
 __all__ = ["ExactWriter", "Pipeline", "Written"]
 
-_BATCH_BYTES = 6 * 1024 * 1024
 _BATCH_DOCUMENTS = 2000
 _IN_FLIGHT = 2
 _CHECKPOINT_BYTES = 48 * 1024 * 1024
@@ -156,7 +155,7 @@ class Pipeline:
         return replace(row, status=REFUSED) if row.file_id in self._refused else row
 
     def _maybe_send(self) -> None:
-        if self._batch.size >= _BATCH_BYTES or len(self._batch) >= _BATCH_DOCUMENTS:
+        if self._batch.size >= self._engine.batch_bytes or len(self._batch) >= _BATCH_DOCUMENTS:
             self._send()
         if self._pending.text >= _CHECKPOINT_BYTES or self._pending.files >= _CHECKPOINT_FILES:
             self.checkpoint()

@@ -30,7 +30,7 @@ _INDEX = {
 _WITHIN = {Type.PATH: ("basename", "path_parts"), Type.SYMBOL: ("symbol_names",)}
 _WORK = frozenset({Index.ISSUES, Index.PULL_REQUESTS})
 _OF_REPOSITORY = frozenset({Index.CODE, Index.ISSUES, Index.PULL_REQUESTS, Index.WIKI, Index.REPOSITORIES})
-_MAX_PATHS = 10_000
+_MAX_PATHS = 2_000  # Meilisearch takes time that grows with the square of a filter's length
 
 
 class Names(Protocol):

@@ -36,6 +36,7 @@ class MemoryEngine:
     """Holds documents in dictionaries; `refuse` names ids it will not take, `down` after so many writes fails them."""
 
     name: str = "memory"
+    batch_bytes: int = 2000
     documents: dict[Index, dict[str, Document]] = field(default_factory=lambda: {index: {} for index in Index})
     generation: str | None = None
     refuse: set[str] = field(default_factory=set)

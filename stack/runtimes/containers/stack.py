@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
     from docker.models.containers import Container
 
-    from stack.runtimes.containers.watchdog import ContainersWatchdog
+    from stack.runtimes.watchdog import Watchdog
 
 __all__ = ["ContainersStack", "mark_of"]
 
@@ -66,7 +66,7 @@ class ContainersStack:
         settings: Settings,
         folder: Path,
         client: DockerClient,
-        watchdog: ContainersWatchdog | None = None,
+        watchdog: Watchdog | None = None,
         *,
         detached: bool = False,
     ) -> None:

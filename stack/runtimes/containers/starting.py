@@ -18,11 +18,12 @@ from stack.runtimes.containers.janitor import reap, state_of
 from stack.runtimes.containers.pod import PortTakenError, make_pod, remove_run
 from stack.runtimes.containers.recipes import SUPPORTED
 from stack.runtimes.containers.stack import ContainersStack, mark_of
-from stack.runtimes.containers.watchdog import ContainersWatchdog
+from stack.runtimes.containers.watchdog import MODULE
 from stack.runtimes.files import make_folder
 from stack.runtimes.ports import LOOPBACK, free_ports
 from stack.runtimes.registry import ComponentRecord, create, edit
 from stack.runtimes.signals import uninterrupted
+from stack.runtimes.watchdog import Watchdog
 from stack.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def start_containers(
     except BaseException:
         client.close()
         raise
-    watchdog = ContainersWatchdog(folder.name, folder)
+    watchdog = Watchdog(folder.name, folder, module=MODULE)
     stack: ContainersStack | None = None
     try:
         with edit(folder) as record:

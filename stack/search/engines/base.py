@@ -208,9 +208,15 @@ class Ticket(Protocol):
 
 
 class Engine(Protocol):
-    """A search engine. All of its errors are `EngineError`s."""
+    """A search engine. All of its errors are `EngineError`s.
+
+    Attributes:
+        name: its kind.
+        batch_bytes: about how large a write it takes best.
+    """
 
     name: str
+    batch_bytes: int
 
     def version(self) -> str:
         """The server's own version."""

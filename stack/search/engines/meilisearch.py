@@ -50,6 +50,7 @@ class MeilisearchEngine:
     """One Meilisearch server; safe to use from several threads."""
 
     name = "meilisearch"
+    batch_bytes = 16 * 1024 * 1024  # each batch rebuilds its word dictionary
 
     def __init__(self, address: EngineAddress, *, prefix: str, read_seconds: float, write_seconds: float) -> None:
         """Connect lazily.

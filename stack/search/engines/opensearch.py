@@ -43,6 +43,7 @@ class OpenSearchEngine:
     """One OpenSearch server or cluster; safe to use from several threads."""
 
     name = "opensearch"
+    batch_bytes = 6 * 1024 * 1024  # larger ones gain nothing
 
     def __init__(self, address: EngineAddress, *, prefix: str, read_seconds: float, write_seconds: float) -> None:
         """Connect lazily.
