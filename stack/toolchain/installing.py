@@ -15,6 +15,7 @@ from stack.settings import RuntimeName, Settings
 from stack.toolchain.cache import Cache, make_readable, size_of
 from stack.toolchain.errors import ToolchainError
 from stack.toolchain.installed import RECEIPT, Installed, Receipt
+from stack.toolchain.launchers import write_launchers
 from stack.toolchain.manifest import Entry
 from stack.toolchain.progress import Progress, SilentProgress
 from stack.toolchain.report import SetupReport
@@ -158,12 +159,15 @@ class _Run:
             tool=toolchain.require,
         )
         laid = install(job)
+        programs = _programs(entry, root)
+        if laid.libraries:
+            programs = write_launchers(root, programs, laid.libraries)
         make_readable(root)
         receipt = Receipt(
             name=entry.name,
             version=laid.version,
             installed=datetime.now(UTC),
-            programs=_programs(entry, root),
+            programs=programs,
             env={**laid.env, **entry.env},
             checksum=laid.checksum,
             artefacts=laid.artefacts,

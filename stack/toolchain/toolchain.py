@@ -23,6 +23,7 @@ __all__ = ["Toolchain"]
 
 # Changed when an installer lays its files differently, so that old installations are not taken for new ones.
 _LAYOUT = 1
+_LAYOUT_OF_KIND = {"debian": 2}
 _DIGEST_LENGTH = 12
 _STATES: dict[str, State] = {"cache": "installed", "machine": "on the machine", "given": "given"}
 
@@ -144,7 +145,7 @@ class Toolchain:
 
     def _digest(self, entry: Entry) -> str:
         parts = {
-            "layout": _LAYOUT,
+            "layout": _LAYOUT_OF_KIND.get(entry.source.kind, _LAYOUT),
             "machine": platform.machine(),
             "source": entry.source.model_dump(mode="json"),
             "programs": entry.programs,

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from stack.process import run
 from stack.toolchain import LockMismatchError, ToolchainError
 from stack.toolchain.locks import sha256
 from stack.toolchain.manifest import DebianSource
 from stack.toolchain.sources import debian
 from stack.toolchain.sources.debian import Package, localise_links, parse_plan, upstream_version
 
-from .kit import job, program, wheel_tool
+from .kit import job, program, toolchain, wheel_tool
 
 SOURCE = DebianSource(kind="debian", packages=("hello",))
 TEXT = wheel_tool(source='{ kind = "debian", packages = ["hello"] }')
@@ -58,7 +59,7 @@ def deb(pool: Path, name: str, version: str, files: dict[str, str]) -> Path:
 def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Stand-ins for apt's programs, serving two packages; returns the log of their arguments."""
     pool = tmp_path / "pool"
-    hello = deb(pool, "hello", "2:1.2-3", {"usr/bin/hello": "#!/bin/sh\necho 1.2\n"})
+    hello = deb(pool, "hello", "2:1.2-3", {"usr/bin/hello": "#!/bin/sh\necho 1.2 with $LD_LIBRARY_PATH\n"})
     libhello = deb(pool, "libhello", "1:0.9-2", {"usr/lib/x86_64-linux-gnu/libhello.so.1": "library"})
     bin_folder = tmp_path / "bin"
     known = tmp_path / "known"
@@ -91,17 +92,31 @@ def test_the_upstream_version_is_what_the_file_means(version: str, upstream: str
 
 @HAS_DPKG
 def test_packages_and_what_they_need_are_laid_with_their_checksums(tmp_path: Path, apt: Path) -> None:
-    """Program and library are there, the library's folder is in LD_LIBRARY_PATH, and apt installed nothing."""
+    """Program and library are there, the library's folder is told, and apt installed nothing."""
     made, _ = job(tmp_path, TEXT)
     laid = debian.install(made, SOURCE)
     assert laid.version == "1.2"
     assert (made.root / "usr/bin/hello").exists()
-    assert laid.env == {"LD_LIBRARY_PATH": "{root}/usr/lib/x86_64-linux-gnu"}
+    assert laid.libraries == ("usr/lib/x86_64-linux-gnu",)
     hello = made.downloads / "hello_2%3a1.2-3_all.deb"
     assert laid.checksum == laid.artefacts[hello.name] == sha256(hello)
     assert len(laid.artefacts) == 2
     calls = apt.read_text("utf-8").splitlines()
     assert all("--simulate" in call for call in calls if " install " in call)
+
+
+@HAS_DPKG
+@pytest.mark.usefixtures("apt")
+def test_the_path_of_an_installed_program_is_all_that_is_needed_to_run_it(tmp_path: Path) -> None:
+    """Its libraries are found without a variable that somebody would have to set, by its other name too."""
+    source = '{ kind = "debian", packages = ["hello"] }'
+    text = wheel_tool(source=source, programs='["usr/bin/hello"]', aliases='{ hi = "hello" }')
+    (tmp_path / "tools").mkdir()
+    found = toolchain(tmp_path / "tools", text).setup().installed[0]
+    assert found.env == {}
+    libraries = found.root / "usr/lib/x86_64-linux-gnu"
+    for name in ("hello", "hi"):
+        assert run([found.program(name)], timeout=30, drop=["LD_LIBRARY_PATH"]).text == f"1.2 with {libraries}\n"
 
 
 @HAS_DPKG

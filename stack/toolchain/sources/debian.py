@@ -70,7 +70,7 @@ def install(job: Job, source: DebianSource) -> Laid:
         job.run(["dpkg-deb", "-x", path, job.root], timeout=_QUERY_LIMIT, attempt=f"{path.name} cannot be extracted")
     localise_links(job.root)
     artefacts = {path.name: digest for path, digest in files.values()}
-    return Laid(version, artefacts, files[main][1], _library_env(job.root))
+    return Laid(version, artefacts, files[main][1], libraries=_libraries(job.root))
 
 
 class _Apt:
@@ -199,11 +199,10 @@ def _localise(link: Path, root: Path, system: Path) -> None:
         link.symlink_to(new)
 
 
-def _library_env(root: Path) -> dict[str, str]:
-    found = [
+def _libraries(root: Path) -> tuple[str, ...]:
+    return tuple(
         folder.relative_to(root).as_posix()
         for pattern in _LIBRARY_FOLDERS
         for folder in sorted(root.glob(pattern))
         if any(folder.glob("*.so*"))
-    ]
-    return {"LD_LIBRARY_PATH": ":".join(f"{{root}}/{folder}" for folder in found)} if found else {}
+    )

@@ -112,6 +112,7 @@ class Laid:
         checksum: of the main artefact, None when nothing vouched for it beforehand.
         env: variables its programs need; `{root}` is its root.
         files: paths below the root that it cannot do without, besides its programs.
+        libraries: folders below the root with shared libraries that its programs need.
     """
 
     version: str
@@ -119,3 +120,4 @@ class Laid:
     checksum: str | None
     env: dict[str, str] = field(default_factory=dict)
     files: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
