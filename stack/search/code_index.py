@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from stack.forge.errors import ForgeError, RepositoryMissingError
@@ -16,6 +17,7 @@ from stack.search.extract.symbol import SymbolSource
 from stack.search.mapping import year
 from stack.search.pipeline import Pipeline
 from stack.search.state import REFUSED, IndexedFile, IndexedRepository, State
+from stack.search.touches import LastChange, Touches
 
 __all__ = [
     "CodeIndexer",
@@ -173,7 +175,11 @@ class _Job:
 
     def run(self) -> None:
         """Compare, then put; remove only after the whole tree was read, so that half a tree removes nothing."""
-        touches = self._touches()
+        with closing(Touches()) as touches:
+            self._find_touches(touches)
+            self._compare(touches)
+
+    def _compare(self, touches: Touches) -> None:
         redo = self.known is not None and self.known.settings != settings_digest(self.to.limit)
         moved = self.known is not None and self.known.branch not in ("", branch_of(self.head))
         removed: list[IndexedFile] = []
@@ -205,34 +211,39 @@ class _Job:
     def _rows(self) -> Iterable[IndexedFile]:
         return self.to.state.files(self.facts.id) if self.known else ()
 
-    def _touches(self) -> dict[bytes, Touch]:
+    def _find_touches(self, touches: Touches) -> None:
         """The last touch of every path that can have got another one since the last run."""
         git, new = self.to.git, self.head.commit
         if new is None:
-            return {}
+            return
         old = self.known.head if self.known else ""
         self.follows = bool(old) and git.is_ancestor(self.name, old, new)
         if not self.follows:
-            return {touch.path: touch for touch in git.touches(self.name, new)}
-        found = {touch.path: touch for touch in git.touches(self.name, new, old)}
+            touches.add(git.touches(self.name, new))
+            return
         # A path that comes back may have been touched last before it went: look for new ones in all of history.
         fresh = {change.path for change in compare(self._tree(), self._rows()) if change.row is None}
         self.unread.clear()
         self.outcome.problems.clear()
-        for touch in git.touches(self.name, new) if fresh else ():
-            if touch.path in fresh:
-                found[touch.path] = touch
-                fresh.discard(touch.path)
-                if not fresh:
-                    break
-        return found
+        touches.add(self._first_of(fresh, git.touches(self.name, new)) if fresh else ())
+        touches.add(git.touches(self.name, new, old))
 
-    def _keep(self, change: Change, touch: Touch | None) -> None:
+    @staticmethod
+    def _first_of(wanted: set[bytes], touches: Iterator[Touch]) -> Iterator[Touch]:
+        """The newest touch of each of these paths, until all are found."""
+        for touch in touches:
+            if touch.path in wanted:
+                yield touch
+                wanted.discard(touch.path)
+                if not wanted:
+                    return
+
+    def _keep(self, change: Change, found: LastChange | None) -> None:
         row = change.row
-        if row is None or touch is None:
+        if row is None or found is None:
             return
-        last = self._last(row, touch)
-        if last == _Last.of_row(row):
+        last = self._last(row, found)
+        if last == _of_row(row):
             return
         self.to.pipeline.patch(
             self.facts.id,
@@ -240,17 +251,16 @@ class _Job:
             {"author": last.author, "commit": last.commit, "date": last.date, "year": year(last.date)},
         )
 
-    def _last(self, row: IndexedFile | None, touch: Touch | None) -> _Last:
+    def _last(self, row: IndexedFile | None, found: LastChange | None) -> LastChange:
         """The last change of a path; where history only grew, the known one may still be the newest."""
-        known = _Last.of_row(row) if row is not None else None
-        found = _Last.of_touch(touch) if touch is not None else None
+        known = _of_row(row) if row is not None else None
         if known is None or found is None:
-            return found or known or _Last()
+            return found or known or LastChange()
         if self.follows and (known.committed, known.commit) > (found.committed, found.commit):
             return known
         return found
 
-    def _put(self, window: list[Change], touches: Mapping[bytes, Touch]) -> None:
+    def _put(self, window: list[Change], touches: Touches) -> None:
         entries = [change.entry for change in window if change.entry is not None]
         oids = [entry.oid for entry in entries if entry.type == "blob"]
         blobs = iter(self.to.git.blobs(self.name, oids, limit=self.to.limit) if oids else ())
@@ -260,7 +270,7 @@ class _Job:
                 blob = next(blobs) if entry.type == "blob" else None
                 self._put_one(entry, blob, change.row, self._last(change.row, touches.get(entry.path)))
 
-    def _put_one(self, entry: TreeEntry, blob: Blob | None, known: IndexedFile | None, last: _Last) -> None:
+    def _put_one(self, entry: TreeEntry, blob: Blob | None, known: IndexedFile | None, last: LastChange) -> None:
         documents = build(
             self.facts,
             FileFacts(entry.path, entry.mode, entry.oid, entry.size if blob is None else blob.size),
@@ -300,27 +310,8 @@ class _Job:
         self.outcome.problems.append(FileProblem(self.outcome.repository, display_path(path), status.value, detail))
 
 
-@dataclass(frozen=True, slots=True)
-class _Last:
-    """Who changed a path last: author's date and committer's date in seconds since 1970."""
-
-    author: str = ""
-    commit: str = ""
-    date: int = 0
-    committed: int = 0
-
-    @classmethod
-    def of_row(cls, row: IndexedFile) -> _Last:
-        return cls(row.author, row.commit, row.date, row.committed)
-
-    @classmethod
-    def of_touch(cls, touch: Touch) -> _Last:
-        return cls(
-            touch.author_name,
-            touch.commit,
-            int(touch.author_date.timestamp()),
-            int(touch.commit_date.timestamp()),
-        )
+def _of_row(row: IndexedFile) -> LastChange:
+    return LastChange(row.author, row.commit, row.date, row.committed)
 
 
 class _Window:
