@@ -23,6 +23,7 @@ _CONF = "redis.conf"
 # The number of hash slots is fixed by the Redis Cluster specification.
 _SLOTS = 16_384
 _FORM_WITHIN = 20.0
+_WITH_REPLICA = 4  # parts of a range in an answer of CLUSTER SLOTS
 
 
 def slot_ranges(primaries: int) -> list[tuple[int, int]]:
@@ -63,6 +64,8 @@ def node_settings(site: Site, password: SecretStr) -> str:
         "maxmemory-policy": "allkeys-lfu",
         # 5 s by default, to gather replicas for one transfer; each primary has one.
         "repl-diskless-sync-delay": "0",
+        # 10 s by default. Until its first ping or write a primary's replicas have got nowhere, and are told to nobody.
+        "repl-ping-replica-period": "1",
         # Otherwise a primary that is told to stop waits up to 10 s for a replica that may be gone already.
         "shutdown-timeout": "0",
     }
@@ -217,6 +220,31 @@ def _introduce(sites: list[Site], password: SecretStr, plan: Plan) -> None:
     wait(_Acquainted(tuple(sites), password, pairs), within=_FORM_WITHIN, poll=0.05, called_off=plan.called_off)
     for site in sites:
         wait(ClusterNodeReady(site, password), within=_FORM_WITHIN, poll=0.05, called_off=plan.called_off)
+    wait(_Offered(tuple(sites), password), within=_FORM_WITHIN, poll=0.05, called_off=plan.called_off)
+
+
+@dataclass(frozen=True)
+class _Offered:
+    """True when every node tells clients of a replica for each range of slots.
+
+    CLUSTER SLOTS leaves a replica out until that node has heard how far the replica has got, which takes a gossip more
+    than to hear of the replica itself; a client that asked earlier would know of no replica at all.
+    """
+
+    sites: tuple[Site, ...]
+    password: SecretStr
+
+    def __call__(self) -> Seen:
+        for site in self.sites:
+            try:
+                with _connected(site, self.password) as client:
+                    ranges = client.execute_command("CLUSTER SLOTS")
+            except redis.RedisError as error:
+                return Seen(ok=False, what=f"{site.name}: {error}")
+            # First and last slot, the primary, and then its replicas.
+            if len(ranges) < _PRIMARIES or any(len(answer) < _WITH_REPLICA for answer in ranges):
+                return Seen(ok=False, what=f"{site.name} offers no replica yet")
+        return Seen(ok=True, what="every node offers a replica of each range")
 
 
 @dataclass(frozen=True)
