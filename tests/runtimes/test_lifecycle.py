@@ -191,6 +191,8 @@ def test_a_program_that_cannot_be_executed_is_explained(own: Settings, state_fol
 
 def test_the_second_store_passes_the_probe_too(own: Settings) -> None:
     """Versitygw comes up as the object store when it is chosen."""
+    if Toolchain(own).find("versitygw") is None:
+        pytest.skip("versitygw is optional, and nobody has built it here: engineroom setup versitygw")
     stack = start(own.model_copy(update={"objects": "versitygw"}), components=["objects"])
     (status,) = stack.status()
     assert status.health == "ready"

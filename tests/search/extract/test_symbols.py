@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import stat
 import sys
 from collections.abc import Iterator
@@ -14,16 +13,19 @@ import pytest
 from stack.search.extract.ctags import CtagsUnusableError
 from stack.search.extract.symbol import Symbols, SymbolStatus
 from stack.search.extract.symbols import SymbolExtractor
+from stack.settings import load
+from stack.toolchain import Toolchain
 
-_CTAGS = shutil.which("ctags-universal") or shutil.which("ctags")
+_INSTALLED = Toolchain(load()).find("ctags")
+_CTAGS = _INSTALLED.program("ctags") if _INSTALLED else None
 
 
 @pytest.fixture(scope="module")
 def extractor() -> Iterator[SymbolExtractor]:
-    """One extractor on the machine's own universal-ctags."""
+    """One extractor on the universal-ctags that the toolchain found or laid."""
     if _CTAGS is None:
-        pytest.skip("universal-ctags is not on this machine")
-    with SymbolExtractor(Path(_CTAGS), time_cap=60) as running:
+        pytest.skip("universal-ctags is not here: engineroom setup")
+    with SymbolExtractor(_CTAGS, time_cap=60) as running:
         yield running
 
 
@@ -202,8 +204,8 @@ def test_a_long_line_keeps_the_surroundings_of_the_name(extractor: SymbolExtract
 def test_several_threads_ask_at_the_same_time() -> None:
     """Each gets the answer to its own question."""
     if _CTAGS is None:
-        pytest.skip("universal-ctags is not on this machine")
-    with SymbolExtractor(Path(_CTAGS), workers=2, time_cap=60) as extractor, ThreadPoolExecutor(4) as threads:
+        pytest.skip("universal-ctags is not here: engineroom setup")
+    with SymbolExtractor(_CTAGS, workers=2, time_cap=60) as extractor, ThreadPoolExecutor(4) as threads:
         texts = [f"int f{index}(void) {{ return 0; }}\n" for index in range(200)]
         answers = list(threads.map(lambda text: extractor.symbols("a.c", "C", text), texts))
     assert [answer.symbols[0].text for answer in answers] == [text.strip() for text in texts]
@@ -232,8 +234,8 @@ def test_an_unnamed_tag_is_no_failure(extractor: SymbolExtractor) -> None:
 def test_definitions_are_bounded_and_the_cut_is_told() -> None:
     """A file of too many definitions keeps the first ones."""
     if _CTAGS is None:
-        pytest.skip("universal-ctags is not on this machine")
-    with SymbolExtractor(Path(_CTAGS), time_cap=60, max_symbols=10) as extractor:
+        pytest.skip("universal-ctags is not here: engineroom setup")
+    with SymbolExtractor(_CTAGS, time_cap=60, max_symbols=10) as extractor:
         answer = extractor.symbols("a.c", "C", "".join(f"int f{index}(void) {{}}\n" for index in range(100)))
     assert [symbol.name for symbol in answer.symbols] == [f"f{index}" for index in range(10)]
     assert answer.cut
