@@ -184,6 +184,6 @@ def _find(name: str, clients: Clients) -> Client:
         raise NeedMissingError(
             name,
             f"The corpus needs `{name}` to bring packages, and it is not on this machine",
-            fix="run `engineroom setup`, which brings it and the corpus; a filled cache needs no client",
+            fix=f"put {name} on PATH, or run `engineroom setup`, which brings the corpus and every client of it but Go",
         )
     return Client(Path(found))
