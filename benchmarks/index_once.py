@@ -34,7 +34,6 @@ def main() -> None:
                 "documents": report.documents,
                 "text": report.text_bytes,
                 "rss": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _KIB,
-                "children_rss": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * _KIB,
                 "counts": report.counts,
             }
         )

@@ -102,7 +102,7 @@ class ExactSearch:
     engine: Engine
     exact: ExactIndex
     state: State
-    seconds: float = 5.0
+    seconds: float = 3.0
     files: int = 20_000
 
     def run(self, test: TextTest, where: Filter, access: Access) -> Found:
