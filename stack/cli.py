@@ -180,6 +180,17 @@ def status(settings: Settings, run: str | None) -> int:
 @cli.command()
 @click.argument("component")
 @click.option("--run", help="Of which run, when there are several.")
+@click.pass_obj
+def restart(settings: Settings, component: str, *, run: str | None) -> None:
+    """Start a COMPONENT again, dead or not, and wait until it is ready."""
+    stack = _the_stack(settings, run)
+    stack.restart(component)
+    _out.print(f"{component} is ready again")
+
+
+@cli.command()
+@click.argument("component")
+@click.option("--run", help="Of which run, when there are several.")
 @click.option("-f/-F", "--follow/--no-follow", default=True, help="Wait for more lines.")
 @click.option("-n", "--lines", default=40, show_default=True, help="How many lines to begin with.")
 @click.pass_obj
@@ -212,8 +223,8 @@ def index(settings: Settings, *, full: bool, engine: EngineKind | None, run: str
 @click.argument("query")
 @click.option("--as", "viewer", help="Search as this user; an anonymous visitor otherwise.")
 @click.option("--engine", type=click.Choice(get_args(EngineKind)), help="Ask this engine.")
-@click.option("--page", default=1, show_default=True)
-@click.option("-n", "--per-page", default=10, show_default=True)
+@click.option("--page", type=click.IntRange(min=1), default=1, show_default=True)
+@click.option("-n", "--per-page", type=click.IntRange(1, 100), default=10, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.option("--why", is_flag=True, help="Show what each score is made of.")
 @click.option("--run", help="Of which run, when there are several.")
