@@ -72,6 +72,7 @@ class _Asked:
     query: Query
     plan: Plan
     access: Access
+    names: _Names
     viewer: str | None
     page: int
     per_page: int
@@ -160,9 +161,10 @@ class Search:
         """
         begun = time.monotonic()
         query = parse(text)
-        wanted = plan(query, _Names(self._state))
         access = Access.of(self._forge, self._state, viewer)
-        asked = _Asked(query, wanted, access, viewer, max(page, 1), min(max(per_page, 1), _MAX_PER_PAGE))
+        names = _Names(self._state, access)
+        wanted = plan(query, names)
+        asked = _Asked(query, wanted, access, names, viewer, max(page, 1), min(max(per_page, 1), _MAX_PER_PAGE))
         if wanted.index is not Index.CODE:
             answer = self._records(asked)
         elif wanted.exact is not None:
@@ -211,10 +213,9 @@ class Search:
 
     def _exactly(self, asked: _Asked) -> _Answer:
         """Every hit was seen in the text; definitions of the first few hundred are asked for to rank them."""
-        names = _Names(self._state)
         tree = asked.plan.exact
         assert tree is not None  # noqa: S101 - the caller looked
-        test = TextTest(tree, asked.query.case, lambda leaf: filter_of(leaf, Index.CODE, names))
+        test = TextTest(tree, asked.query.case, lambda leaf: filter_of(leaf, Index.CODE, asked.names))
         found = self._exact.run(test, asked.plan.filter, asked.access)
         defined = self._symbols(found.files[:_RANKED])
         ranked = sorted(
@@ -329,23 +330,28 @@ class Search:
             return
 
 
-@dataclass(frozen=True, slots=True)
 class _Names:
-    """Looks patterns up in what is indexed."""
+    """Looks patterns up in what the viewer may see of the index, so that not even an error tells of the rest."""
 
-    state: State
+    def __init__(self, state: State, access: Access) -> None:
+        self._state = state
+        self._rows = [row for row in state.repositories().values() if access.allows(row)]
 
     def repositories(self, test: Callable[[str], bool]) -> list[int]:
-        return [row.repository_id for row in self.state.repositories().values() if test(row.name)]
+        return [row.repository_id for row in self._rows if test(row.name)]
 
     def forks(self) -> list[int]:
-        return [row.repository_id for row in self.state.repositories().values() if row.fork]
+        return [row.repository_id for row in self._rows if row.fork]
 
     def authors(self, test: Callable[[str], bool]) -> list[str]:
-        return [name for name in self.state.authors() if test(name)]
+        return [name for name in self._state.authors(self._ids()) if test(name)]
 
     def files(self, test: Callable[[str], bool], *, limit: int) -> list[str]:
-        return list(islice((file_id for file_id, path in self.state.paths() if test(path)), limit))
+        found = (file_id for file_id, path in self._state.paths(self._ids()) if test(path))
+        return list(islice(found, limit))
+
+    def _ids(self) -> list[int]:
+        return [row.repository_id for row in self._rows]
 
 
 def symbols_of(hit: Hit) -> list[Symbol]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
@@ -212,12 +212,12 @@ class State:
                 found[row.file_id] = (int(repository_id), row)
         return found
 
-    def paths(self) -> Iterator[tuple[str, str]]:
-        """Every file id with its path as text, streamed."""
+    def paths(self, repositories: Collection[int]) -> Iterator[tuple[str, str]]:
+        """Every file id of these repositories with its path as text, streamed."""
         with psycopg.connect(self._conninfo) as db, db.cursor(name="indexed_paths") as cursor:
             cursor.itersize = _FETCH * 5
-            query = "SELECT file_id, display FROM search.file WHERE engine = %s"
-            yield from cursor.execute(query, (self.engine,))
+            query = "SELECT file_id, display FROM search.file WHERE engine = %s AND repository_id = ANY(%s)"
+            yield from cursor.execute(query, (self.engine, list(repositories)))
 
     def file_ids(self) -> Iterator[tuple[str, int, bool]]:
         """Every file id with its number of parts and whether it has text, streamed."""
@@ -228,10 +228,10 @@ class State:
             for file_id, parts, has_text in cursor.execute(query, (textual, self.engine)):
                 yield str(file_id), int(parts), bool(has_text)
 
-    def authors(self) -> list[str]:
-        """Everybody who changed some file last."""
-        query = "SELECT DISTINCT author FROM search.file WHERE engine = %s ORDER BY author"
-        return [str(row[0]) for row in self._db.execute(query, (self.engine,))]
+    def authors(self, repositories: Collection[int]) -> list[str]:
+        """Everybody who changed some file of these repositories last."""
+        query = "SELECT DISTINCT author FROM search.file WHERE engine = %s AND repository_id = ANY(%s) ORDER BY author"
+        return [str(row[0]) for row in self._db.execute(query, (self.engine, list(repositories)))]
 
     def doubt(self, file_ids: Sequence[str]) -> None:
         """Treat these files as refused, so that the next comparison puts them again."""
