@@ -32,6 +32,8 @@ __all__ = [
 _EXTRACTION = 1
 """Raised whenever the same blob gives other documents than before, so that everything is made anew."""
 
+_LOST = frozenset({FileStatus.MISSING_OBJECT.value, FileStatus.CORRUPT_OBJECT.value})
+
 _WINDOW_FILES = 256
 _WINDOW_BYTES = 8 * 1024 * 1024
 
@@ -157,7 +159,8 @@ class CodeIndexer:
     def _finish(self, row: IndexedRepository, job: _Job) -> None:
         refused = self.pipeline.refused_in(row.repository_id)
         job.outcome.problems += [FileProblem(job.outcome.repository, path, REFUSED) for path in refused]
-        self.state.save_repository(replace(row, complete=not job.unread and not refused))
+        lost = any(problem.status in _LOST for problem in job.outcome.problems)
+        self.state.save_repository(replace(row, complete=not (job.unread or refused or lost)))
 
 
 @dataclass(slots=True)
@@ -182,20 +185,26 @@ class _Job:
     def _compare(self, touches: Touches) -> None:
         redo = self.known is not None and self.known.settings != settings_digest(self.to.limit)
         moved = self.known is not None and self.known.branch not in ("", branch_of(self.head))
-        removed: list[IndexedFile] = []
+        removed = False
         window = _Window(self.to.limit)
         for change in compare(self._tree(), self._rows(), redo=redo or moved):
             if change.entry is None:
-                if change.row is not None:
-                    removed.append(change.row)
+                removed = True
             elif change.step is Step.KEEP:
                 self._keep(change, touches.get(change.path))
             elif window.add(change):
                 self._put(window.take(), touches)
         self._put(window.take(), touches)
-        for row in removed:
-            if not row.path.startswith(tuple(self.unread)):
-                self.to.pipeline.remove(self.facts.id, row)
+        # Looked at once more instead of kept: a force-push may remove a million of them.
+        for change in compare(self._entries(), self._rows()) if removed else ():
+            if change.entry is None and change.row is not None and not change.path.startswith(tuple(self.unread)):
+                self.to.pipeline.remove(self.facts.id, change.row)
+
+    def _entries(self) -> Iterator[TreeEntry]:
+        if self.head.commit is not None:
+            for entry in self.to.git.tree(self.name, self.head.commit):
+                if entry.type != "tree":
+                    yield entry
 
     def _tree(self) -> Iterator[TreeEntry]:
         if self.head.commit is None:

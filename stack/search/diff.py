@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from stack.forge.errors import GitError
 from stack.forge.git import TreeEntry
+from stack.search.extract.status import FileStatus
 from stack.search.state import REFUSED, IndexedFile
 
 __all__ = ["Change", "Step", "compare"]
@@ -65,10 +66,13 @@ def compare(wanted: Iterable[TreeEntry], known: Iterable[IndexedFile], *, redo: 
             yield Change(Step.REMOVE, None, row)
             row = next(right, None)
         else:
-            same = (entry.mode, entry.oid) == (row.mode, row.blob) and row.status != REFUSED and not redo
+            same = (entry.mode, entry.oid) == (row.mode, row.blob) and row.status not in _AGAIN and not redo
             yield Change(Step.KEEP if same else Step.MODIFY, entry, row)
             entry, row = next(left, None), next(right, None)
 
+
+_AGAIN = frozenset({REFUSED, FileStatus.MISSING_OBJECT.value, FileStatus.CORRUPT_OBJECT.value})
+"""Statuses of files that are tried again by every run that looks at their repository."""
 
 _T = TypeVar("_T", TreeEntry, IndexedFile)
 

@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Protocol
 
 from stack.forge.adapter import Forge
@@ -33,6 +32,7 @@ __all__ = ["ExactStore", "Indexer", "Progress", "Report"]
 
 _EVENTS = 1000
 _DELETE_SECONDS = 300.0
+_ABANDON_SECONDS = 10.0
 _NARROWING = frozenset(
     {EventKind.VISIBILITY, EventKind.DELETED, EventKind.TRANSFERRED, EventKind.RENAMED, EventKind.ACCESS}
 )
@@ -121,7 +121,7 @@ class Report:
     def clean(self) -> bool:
         """Everything that can be indexed is."""
         lost = {"missing_object", "corrupt_object", "refused"}
-        return not self.broken and not self.refused and not any(entry.status in lost for entry in self.problems)
+        return not self.broken and not self.refused and not lost & set(self.counts)
 
 
 @dataclass(slots=True)
@@ -169,7 +169,11 @@ class Indexer:
         with _Patient(self.state, self.lock_wait):
             report.rebuilt = self._same_generation()
             self._take_events()
-            _Run(self, report, full=full or report.rebuilt).go()
+            run = _Run(self, report, full=full or report.rebuilt)
+            try:
+                run.go()
+            finally:
+                run.end()
             report.counts = self.state.counts()
         report.seconds = time.monotonic() - begun
         return report
@@ -177,12 +181,14 @@ class Indexer:
     def _same_generation(self) -> bool:
         """Make engine, exact index and state speak of the same thing; start anew where they don't."""
         known = self.state.generation()
-        held = self.engine.ensure(generation=_new_generation())
+        proposed = _new_generation()
+        held = self.engine.ensure(generation=proposed)
         if held == known and self.exact.generation() == known:
             return False
-        if held == known:
+        if held != proposed:
+            # Documents that nothing here knows about: of another database, or of a state that was lost.
             self.engine.drop()
-            held = self.engine.ensure(generation=_new_generation())
+            held = self.engine.ensure(generation=proposed)
         self.state.adopt(held)
         self.exact.reset(held)
         return True
@@ -190,6 +196,9 @@ class Indexer:
     def _take_events(self) -> None:
         while events := self.forge.events(limit=_EVENTS):
             self.state.raise_scopes(scope for event in events for scope in _scopes(event))
+            if any(event.kind in {EventKind.USER, EventKind.ORGANIZATION} and event.previous for event in events):
+                # Somebody has another name now, and may have written anywhere.
+                self.state.raise_scopes(f"work:{repository.id}" for repository in self.forge.repositories())
             self.forge.acknowledge([event.id for event in events])
 
 
@@ -227,6 +236,8 @@ def _scopes(event: OutboxEvent) -> Iterator[str]:
         yield f"record:{number}"
     if number is not None and event.kind in _NARROWING:
         yield f"closed:{number}"
+        yield f"work:{number}"
+        yield f"wiki:{number}"
     if number is not None and event.kind in {EventKind.ISSUE, EventKind.PULL_REQUEST, EventKind.COMMENT}:
         yield f"work:{number}"
     if number is not None and event.kind is EventKind.WIKI:
@@ -248,8 +259,10 @@ class _Run:
         self._scopes = indexer.state.scopes()
         self._held = indexer.state.held()
         self._to_hold: list[str] = []
+        self._patched: list[IndexedRepository] = []
 
     def go(self) -> None:
+        self._undo()
         known = self._to.state.repositories()
         present = {repository.id: repository for repository in self._to.forge.repositories()}
         self._report.repositories = self._progress.total = len(present)
@@ -264,13 +277,50 @@ class _Run:
         self._report.documents = self._pipeline.written.documents
         self._report.text_bytes = self._pipeline.written.text_bytes
 
+    def end(self) -> None:
+        """Leave nothing under way, whatever happened."""
+        self._pipeline.abandon(_ABANDON_SECONDS)
+
     def _settle(self) -> None:
         """Wait until the engine holds everything so far, then say so."""
         self._pipeline.checkpoint()
         self._records.flush()
+        patched, self._patched = self._patched, []
+        for row in patched:
+            if row.repository_id not in self._records.spoilt and not self._pipeline.refused_in(row.repository_id):
+                self._to.state.save_repository(row)
         holds, self._to_hold = self._to_hold, []
         for scope in holds:
-            self._hold(scope)
+            _, _, number = scope.partition(":")
+            if (int(number) if number else None) not in self._records.spoilt:
+                self._hold(scope)
+
+    def _undo(self) -> None:
+        """Remove what a run that died had sent: nobody knows whether it arrived, and it may be outdated by now."""
+        left = self._to.state.sent()
+        for collection in sorted({entry[0] for entry in left}):
+            entries = [entry for entry in left if entry[0] == collection]
+            keys = [key for _, key, _, _ in entries]
+            code = collection == Index.CODE.value
+            documents = [part_id(key, part) if code else key for _, key, _, parts in entries for part in range(parts)]
+            for start in range(0, len(documents), _EVENTS):
+                self._to.engine.submit(Index(collection), delete=documents[start : start + _EVENTS]).wait(
+                    _DELETE_SECONDS
+                )
+            if code:
+                self._to.exact.remove(keys)
+                self._to.exact.commit()
+            self._to.state.undo(collection, keys)
+            for number in {number for _, _, number, _ in entries}:
+                self._look_again(number, code=code)
+
+    def _look_again(self, number: int | None, *, code: bool) -> None:
+        if code and number is not None:
+            self._to.state.incomplete(number)
+            return
+        for scope in ("people",) if number is None else (f"record:{number}", f"work:{number}", f"wiki:{number}"):
+            self._to.state.release(scope)
+            self._held.pop(scope, None)
 
     def _forget(self, rows: list[IndexedRepository]) -> None:
         for row in rows:
@@ -315,6 +365,8 @@ class _Run:
 
     def _patch(self, row: IndexedRepository, repository: Repository) -> None:
         facts = repository_facts(repository)
+        # Until all of it is patched, it is not known what the documents say.
+        self._to.state.save_repository(replace(row, facts=""))
         for file in self._to.state.files(row.repository_id):
             self._pipeline.patch(row.repository_id, file, repository_patch(facts), record=False)
         patched = replace(
@@ -326,7 +378,7 @@ class _Run:
             archived=facts.archived,
             stars=facts.stars,
         )
-        self._pipeline.then(partial(self._to.state.save_repository, patched))
+        self._patched.append(patched)
         self._records.repository(repository)
         self._records.work(repository)
         self._wiki(repository)

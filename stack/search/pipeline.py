@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from stack.search.engines.base import Document, Engine, EngineRefusedError, Index, Ticket
+from stack.search.engines.base import Document, Engine, EngineError, EngineRefusedError, Index, Ticket
 from stack.search.extract.document import CodeDocument, part_id
 from stack.search.mapping import code, weight
-from stack.search.state import REFUSED, IndexedFile, State
+from stack.search.state import CODE, REFUSED, IndexedFile, State
 
 __all__ = ["ExactWriter", "Pipeline", "Written"]
 
@@ -54,6 +55,7 @@ class _Batch:
     documents: list[Document] = field(default_factory=list)
     patches: list[Document] = field(default_factory=list)
     deletes: list[str] = field(default_factory=list)
+    sent: list[tuple[str, int | None, int]] = field(default_factory=list)
     size: int = 0
 
     def __len__(self) -> int:
@@ -64,6 +66,7 @@ class _Batch:
 class _Pending:
     put: dict[int, list[IndexedFile]] = field(default_factory=dict)
     delete: dict[int, list[bytes]] = field(default_factory=dict)
+    gone: dict[int, list[str]] = field(default_factory=dict)
     after: list[Callable[[], None]] = field(default_factory=list)
     files: int = 0
     text: int = 0
@@ -101,6 +104,7 @@ class Pipeline:
             self._exact.add(row.file_id, repository_id, row.blob, text)
         elif old_parts:
             self._exact.remove([row.file_id])
+        self._batch.sent.append((row.file_id, repository_id, max(len(documents), old_parts)))
         self._pending.put.setdefault(repository_id, []).append(row)
         self._named[row.file_id] = (repository_id, row.display)
         self._pending.files += 1
@@ -111,6 +115,9 @@ class Pipeline:
 
     def patch(self, repository_id: int, row: IndexedFile, changes: Document, *, record: bool = True) -> None:
         """Change some fields of every part of a file; `record` keeps the new row in the state."""
+        self._named[row.file_id] = (repository_id, row.display)
+        if record:
+            self._batch.sent.append((row.file_id, repository_id, row.parts))
         self._batch.patches += [{"id": part_id(row.file_id, part), **changes} for part in range(row.parts)]
         self._batch.size += 300 * row.parts
         if record:
@@ -121,6 +128,8 @@ class Pipeline:
 
     def remove(self, repository_id: int, row: IndexedFile) -> None:
         """Remove a file with all its parts."""
+        self._batch.sent.append((row.file_id, repository_id, row.parts))
+        self._pending.gone.setdefault(repository_id, []).append(row.file_id)
         self._batch.deletes += [part_id(row.file_id, part) for part in range(row.parts)]
         self._batch.size += 80 * row.parts
         self._exact.remove([row.file_id])
@@ -143,9 +152,17 @@ class Pipeline:
         self._named.clear()
         for repository_id in {*pending.put, *pending.delete}:
             rows = [self._judged(row) for row in pending.put.get(repository_id, [])]
-            self._state.change_files(repository_id, rows, pending.delete.get(repository_id, []))
+            arrived = [*(row.file_id for row in rows), *pending.gone.get(repository_id, [])]
+            self._state.change_files(repository_id, rows, pending.delete.get(repository_id, []), arrived)
         for action in pending.after:
             action()
+
+    def abandon(self, seconds: float) -> None:
+        """Let what is under way end, well or badly, for at most so many seconds each: the run is over."""
+        while self._in_flight:
+            ticket, _ = self._in_flight.popleft()
+            with suppress(EngineError):
+                ticket.wait(seconds)
 
     def refused_in(self, repository_id: int) -> list[str]:
         """Paths of the files of a repository of which the engine refused a document."""
@@ -169,6 +186,7 @@ class Pipeline:
         self._in_flight.append((self._submit(batch), batch))
 
     def _submit(self, batch: _Batch) -> Ticket:
+        self._state.send(CODE, batch.sent)
         return self._engine.submit(Index.CODE, put=batch.documents, patch=batch.patches, delete=batch.deletes)
 
     def _finish_oldest(self) -> None:
@@ -189,7 +207,8 @@ class Pipeline:
         rest = _Batch(
             documents=[document for document in batch.documents if document["id"] not in ids],
             patches=[document for document in batch.patches if document["id"] not in ids],
-            deletes=batch.deletes,
+            # What the engine held of a refused file before is not what the file says now.
+            deletes=[*batch.deletes, *ids],
         )
         if len(rest):
             self._submit(rest).wait(self._timeout)

@@ -46,6 +46,7 @@ class RecordIndexer:
         timeout: seconds to wait for one batch.
         changed: how many records were put or deleted.
         refused: ids of the records that the engine refused.
+        spoilt: repositories (`None`: people) of which something was refused.
     """
 
     forge: Forge
@@ -55,6 +56,7 @@ class RecordIndexer:
     timeout: float = 300
     changed: int = 0
     refused: list[str] = field(default_factory=list)
+    spoilt: set[int | None] = field(default_factory=set)
     _waiting: dict[Index, list[_Item]] = field(default_factory=dict)
 
     def work(self, repository: Repository) -> None:
@@ -136,6 +138,7 @@ class RecordIndexer:
             self.flush()
 
     def _submit(self, index: Index, items: Iterable[_Item]) -> Ticket:
+        self.state.send(index.value, ((item.id, item.repository_id, 1) for item in items))
         return self.engine.submit(
             index,
             put=[item.fields for item in items if item.fields is not None],
@@ -150,7 +153,9 @@ class RecordIndexer:
             if not error.ids:
                 raise
             self.refused += sorted(error.ids)
-            rest = [item for item in items if item.id not in error.ids]
+            self.spoilt |= {item.repository_id for item in items if item.id in error.ids}
+            # What the engine held of a refused record before is not what the record says now.
+            rest = [_Item(item.id, item.repository_id) if item.id in error.ids else item for item in items]
             self._submit(index, rest).wait(self.timeout)
             return rest
         return items

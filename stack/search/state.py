@@ -20,6 +20,8 @@ __all__ = ["MIGRATIONS", "REFUSED", "BusyError", "IndexedFile", "IndexedReposito
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
+CODE = "code"
+
 REFUSED = "refused"
 """Status of a file that the engine would not take or turned out not to have: put again by every run."""
 
@@ -172,6 +174,58 @@ class State:
             self._db.execute(
                 "DELETE FROM search.held WHERE engine = %s AND scope LIKE %s", (self.engine, f"%:{repository_id}")
             )
+            # Its door stays closed for good, which is nothing a search has to be reminded of.
+            self._db.execute(
+                "INSERT INTO search.held SELECT %s, scope, version FROM search.scope WHERE scope = %s",
+                (self.engine, f"closed:{repository_id}"),
+            )
+
+    def send(self, collection: str, sent: Iterable[tuple[str, int | None, int]]) -> None:
+        """Record, before it is sent, what an engine may hold from now on: id, repository and number of documents."""
+        with self._db.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO search.sent VALUES (%s, %s, %s, %s, %s) ON CONFLICT (engine, collection, id)"
+                " DO UPDATE SET parts = greatest(search.sent.parts, excluded.parts)",
+                [(self.engine, collection, *row) for row in sent],
+            )
+
+    def sent(self) -> list[tuple[str, str, int | None, int]]:
+        """What a run that died had sent: collection, id, repository and number of documents."""
+        rows = self._db.execute(
+            "SELECT collection, id, repository_id, parts FROM search.sent WHERE engine = %s", (self.engine,)
+        )
+        return [(str(c), str(i), None if r is None else int(r), int(p)) for c, i, r, p in rows]
+
+    def undo(self, collection: str, ids: Sequence[str]) -> None:
+        """Forget that an engine holds, or was sent, these files or records."""
+        with self._db.transaction():
+            if collection == CODE:
+                self._db.execute(
+                    "DELETE FROM search.file WHERE engine = %s AND file_id = ANY(%s)", (self.engine, list(ids))
+                )
+            else:
+                self._db.execute(
+                    "DELETE FROM search.record WHERE engine = %s AND collection = %s AND id = ANY(%s)",
+                    (self.engine, collection, list(ids)),
+                )
+            self._arrived(collection, ids)
+
+    def _arrived(self, collection: str, ids: Sequence[str]) -> None:
+        self._db.execute(
+            "DELETE FROM search.sent WHERE engine = %s AND collection = %s AND id = ANY(%s)",
+            (self.engine, collection, list(ids)),
+        )
+
+    def release(self, scope: str) -> None:
+        """The engine does not hold this scope any more: the next run looks again."""
+        self._db.execute("DELETE FROM search.held WHERE engine = %s AND scope = %s", (self.engine, scope))
+
+    def incomplete(self, repository_id: int) -> None:
+        """Some files of a repository are to do again."""
+        self._db.execute(
+            "UPDATE search.repository SET complete = false WHERE engine = %s AND repository_id = %s",
+            (self.engine, repository_id),
+        )
 
     def files(self, repository_id: int) -> Iterator[IndexedFile]:
         """The files of a repository in the byte order of their paths, streamed over a connection of its own."""
@@ -185,8 +239,17 @@ class State:
             cursor.itersize = _FETCH
             yield from cursor.execute(query, (self.engine, repository_id))
 
-    def change_files(self, repository_id: int, put: Iterable[IndexedFile], delete: Sequence[bytes] = ()) -> None:
-        """Record in one transaction that the engine now holds `put` and no longer `delete` (paths)."""
+    def change_files(
+        self, repository_id: int, put: Iterable[IndexedFile], delete: Sequence[bytes] = (), arrived: Sequence[str] = ()
+    ) -> None:
+        """Record in one transaction that the engine now holds `put` and no longer `delete`.
+
+        Args:
+            repository_id: whose files.
+            put: rows.
+            delete: paths.
+            arrived: ids of the files that are not under way any more.
+        """
         with self._db.transaction(), self._db.cursor() as cursor:
             rows = list(put)
             gone = [*delete, *(row.path for row in rows)]
@@ -199,6 +262,7 @@ class State:
             with cursor.copy(SQL("COPY search.file ({}) FROM STDIN").format(_columns(names))) as copy:
                 for row in rows:
                     copy.write_row((self.engine, repository_id, *astuple(row)))
+            self._arrived(CODE, arrived)
 
     def files_by_id(self, file_ids: Sequence[str]) -> dict[str, tuple[int, IndexedFile]]:
         """The known files among these ids, with the id of their repository."""
@@ -275,6 +339,7 @@ class State:
                 "INSERT INTO search.record VALUES (%s, %s, %s, %s, %s)",
                 [(self.engine, collection, *row) for row in put],
             )
+            self._arrived(collection, [*(key for key, _, _ in put), *delete])
 
     def raise_scopes(self, scopes: Iterable[str]) -> None:
         """Say that something in these scopes changed; every engine has to look again."""

@@ -40,11 +40,16 @@ def family(tmp_path: Path) -> Iterator[ProcessId]:
         assert process.stdout
         process.stdout.readline()
         eventually("two children", lambda: len(psutil.Process(process.pid).children(recursive=True)) == 2)
+        eventually("two sessions", lambda: len(sessions(process.pid)) == 2)
         found = identify(process.pid)
         assert found
         yield found
         for member in tree(found):
             signal_process(member, signal.SIGKILL)
+
+
+def sessions(pid: int) -> set[int]:
+    return {os.getsid(pid), *(os.getsid(child.pid) for child in psutil.Process(pid).children(recursive=True))}
 
 
 def states(process: ProcessId) -> set[str]:

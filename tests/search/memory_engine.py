@@ -42,6 +42,7 @@ class MemoryEngine:
     refuse: set[str] = field(default_factory=set)
     writes: int = 0
     down_after: int | None = None
+    applies: bool = False  # an engine that is "down" may have taken the write and died before it said so
 
     def version(self) -> str:
         return "0"
@@ -59,7 +60,8 @@ class MemoryEngine:
         self, index: Index, *, put: Sequence[Document] = (), patch: Sequence[Document] = (), delete: Sequence[str] = ()
     ) -> Done:
         self.writes += 1
-        if self.down_after is not None and self.writes > self.down_after:
+        down = self.down_after is not None and self.writes > self.down_after
+        if down and not self.applies:
             return Done(EngineUnavailableError("The engine is down"))
         held = self.documents[index]
         refused = [str(document["id"]) for document in put if document["id"] in self.refuse]
@@ -72,6 +74,8 @@ class MemoryEngine:
                 held[key] = {**held[key], **document}
         for key in delete:
             held.pop(key, None)
+        if down:
+            return Done(EngineUnavailableError("The engine went down"))
         return Done(EngineRefusedError("Refused", ids=refused) if refused else None)
 
     def search(self, request: SearchRequest) -> SearchResponse:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from stack.forge.fixtures import corrupt
 from stack.forge.git_local import LocalGit
 from stack.forge.hosting import Hosting
 from stack.forge.migrate import migrate
@@ -219,7 +220,99 @@ def test_two_runs_at_once_do_not_meet(place: Place) -> None:
     assert engine.writes == 0
 
 
-Push = tuple[dict[str | bytes, Change], int, int, bool, bool]
+def test_what_an_interrupted_run_sent_does_not_stay(place: Place) -> None:
+    """A file that arrived, was never acknowledged and is gone since is not found."""
+    engine = MemoryEngine()
+    push(place, {"kept.txt": b"kept"}, day=1)
+    place.run(engine)
+    push(place, {"secret.txt": b"secret"}, day=2)
+    engine.down_after, engine.applies = engine.writes, True
+    with pytest.raises(EngineUnavailableError):
+        place.run(engine)
+    assert "secret.txt" in paths(engine)
+    push(place, {"kept.txt": b"kept"}, day=3, fresh=True)
+    engine.down_after = None
+    place.run(engine)
+    assert paths(engine) == {"kept.txt": "kept"}
+
+
+def test_a_private_repository_stays_no_public_record_after_an_interruption(place: Place) -> None:
+    """Code went through, records did not: the next run does both."""
+    push(place, {"a.txt": b"one"}, day=1)
+    place.hosting.forge.open_issue("ada", "one", author="ada", title="hidden")
+    engine = MemoryEngine()
+    place.run(engine)
+    place.hosting.forge.set_visibility("ada", "one", "private")
+    engine.down_after = engine.writes + 1
+    with pytest.raises(EngineUnavailableError):
+        place.run(engine)
+    with State(place.conninfo, engine.name) as state:
+        assert len(state.behind("closed")) == 1
+    engine.down_after = None
+    place.run(engine)
+    told = [d["visibility"] for index in (Index.CODE, Index.ISSUES) for d in engine.documents[index].values()]
+    assert told == ["private", "private"]
+
+
+def test_a_refused_new_content_leaves_no_old_one(place: Place) -> None:
+    """What the engine held of the file before is not what the file says."""
+    push(place, {"a.txt": b"old"}, day=1)
+    engine = MemoryEngine()
+    place.run(engine)
+    engine.refuse = set(engine.documents[Index.CODE])
+    push(place, {"a.txt": b"new"}, day=2)
+    assert not place.run(engine).clean
+    assert paths(engine) == {}
+
+
+def test_a_refused_record_is_tried_again(place: Place) -> None:
+    """The run is not clean until it is taken."""
+    place.hosting.forge.open_issue("ada", "one", author="ada", title="refused")
+    probe = MemoryEngine("probe")
+    place.run(probe)
+    engine = MemoryEngine(refuse=set(probe.documents[Index.ISSUES]))
+    assert not place.run(engine).clean
+    engine.refuse.clear()
+    assert place.run(engine).clean
+    assert len(engine.documents[Index.ISSUES]) == 1
+
+
+def test_a_lost_object_is_reported_by_every_run_and_indexed_when_it_is_back(place: Place) -> None:
+    """The exit code says so for as long as it is so."""
+    push(place, {"a.txt": b"back again"}, day=1)
+    corrupt(place.hosting.repositories, "ada/one.git", b"a.txt", lose=True)
+    engine = MemoryEngine()
+    assert not place.run(engine).clean
+    assert not place.run(engine).clean
+    push(place, {"b.txt": b"back again"}, day=2)  # writes the same object anew
+    assert place.run(engine).clean
+    assert paths(engine) == {"a.txt": "back again", "b.txt": "back again"}
+
+
+def test_documents_of_another_state_do_not_stay(place: Place) -> None:
+    """An engine that holds what this state does not know starts over."""
+    push(place, {"a.txt": b"one"}, day=1)
+    engine = MemoryEngine()
+    place.run(engine)
+    engine.documents[Index.CODE]["00" * 27] = {"id": "00" * 27, "path": "ghost.txt", "content": "boo"}
+    with State(place.conninfo, engine.name) as state:
+        state.adopt("another")
+    assert place.run(engine).rebuilt
+    assert paths(engine) == {"a.txt": "one"}
+
+
+def test_a_renamed_author_is_renamed_in_records(place: Place) -> None:
+    """Records name people, who may change their names."""
+    place.hosting.forge.create_user("bela")
+    place.hosting.forge.open_issue("ada", "one", author="bela", title="hello")
+    engine = MemoryEngine()
+    place.run(engine)
+    place.hosting.forge.rename_owner("bela", "boris")
+    place.run(engine)
+    assert [document["author"] for document in engine.documents[Index.ISSUES].values()] == ["boris"]
+
+
+Push = tuple[dict[str | bytes, Change], int, int, bool, int]
 _NAMES = ("a.txt", "b.rs", "dir/c.go", "dir/d.md", "e")
 _CONTENTS = st.sampled_from(
     [b"", b"one", b"two words", b"\xff\xfe\x00\x01", b"x" * 3000, Executable(b"one"), Symlink(b"a.txt"), None]
@@ -230,7 +323,7 @@ _PUSHES = st.lists(
         st.integers(0, 30),  # the day: clocks of committers run as they like
         st.integers(0, 1),  # who
         st.booleans(),  # begins a new history
-        st.booleans(),  # index afterwards
+        st.integers(0, 5),  # 0: not indexed; 1: indexed; above: the engine goes down within so many writes
     ),
     min_size=1,
     max_size=6,
@@ -244,7 +337,7 @@ def test_after_any_pushes_the_incremental_index_is_that_made_from_nothing(
     tmp_path_factory: pytest.TempPathFactory,
     pushes: list[tuple[dict[str | bytes, Change], int, int, bool, bool]],
 ) -> None:
-    """Whatever the history was, only the last state counts: documents, trigrams and rows are the same."""
+    """Whatever the history was and whenever the engine went down, only the last state counts."""
     from stack.forge.repositories import Repositories  # noqa: PLC0415
     from stack.forge.smsly import SmslyForge  # noqa: PLC0415
 
@@ -258,9 +351,13 @@ def test_after_any_pushes_the_incremental_index_is_that_made_from_nothing(
         step = MemoryEngine("step")
         for files, day, who, fresh, index in pushes:
             push(place, files, day=day, who=who, fresh=fresh)
+            place.hosting.forge.set_visibility("ada", "one", "private" if who else "public")
+            step.down_after = step.writes + index - 2 if index > 1 else None
+            step.applies = fresh
             if index:
-                with place.indexer(step, limit=1000) as indexer:
+                with place.indexer(step, limit=1000) as indexer, suppress(EngineUnavailableError):
                     indexer.run()
+        step.down_after = None
         whole = MemoryEngine("whole")
         for engine in (step, whole):
             with place.indexer(engine, limit=1000) as indexer:

@@ -59,6 +59,16 @@ CREATE TABLE search.record (
 );
 CREATE INDEX record_by_repository ON search.record (engine, repository_id);
 
+-- What was sent to an engine and is not known to be held yet. A row left by a run that died is undone by the next one.
+CREATE TABLE search.sent (
+    engine         text    NOT NULL REFERENCES search.engine ON DELETE CASCADE,
+    collection     text    NOT NULL,
+    id             text    NOT NULL,          -- of a file, or of a record
+    repository_id  bigint,
+    parts          integer NOT NULL,          -- documents that may exist of it
+    PRIMARY KEY (engine, collection, id)
+);
+
 -- Things that change without a tree: an event raises the version of its scope (`work:42`, `users`, `closed:42`),
 -- and an engine is up to date with a scope when it holds that version.
 CREATE TABLE search.scope (
