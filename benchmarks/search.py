@@ -81,7 +81,8 @@ def _indexing(bench: _Bench, size: int) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|---|"
     for kind in bench.reference.kinds:
         found = bench.index(kind)
-        exact = sum(f.stat().st_size for f in (bench.stack.folder / "reference" / "exact").rglob("*") if f.is_file())
+        folder = bench.stack.folder / "reference" / "exact"
+        exact = sum(f.stat().st_size for f in folder.glob(f"{kind}-*/*") if f.is_file())
         disk = bench.reference.engine(kind).size_bytes() + exact
         rss = next(state.rss_bytes or 0 for state in bench.stack.status() if state.name == kind)
         seconds = found["run_seconds"]

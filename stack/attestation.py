@@ -16,7 +16,7 @@ __all__ = ["Attestation", "attest", "attested", "describe", "searched_digest"]
 
 _ROOT = Path(__file__).parent.parent
 _FOLDER = _ROOT / "attestations"
-_COVERED = ("stack/search", "features/search", "steps")
+_COVERED = ("stack/search", "stack/forge", "features/search", "steps")
 """What the verdicts depend on; a change in it makes an attestation stale."""
 
 

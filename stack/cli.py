@@ -215,7 +215,7 @@ def logs(settings: Settings, component: str, run: str | None, *, follow: bool, l
 def index(settings: Settings, *, full: bool, engine: EngineKind | None, run: str | None) -> int:
     """Bring the indexes up to date; exit code 1 when something could not be indexed."""
     with _reference(settings, _the_stack(settings, run)) as reference:
-        reports = [_index(reference, kind, full=full) for kind in ([engine] if engine else reference.kinds)]
+        reports = [_index(reference, kind, full=full) for kind in ([engine] if engine else _kinds(reference))]
     return 0 if all(report.clean for report in reports) else _FAIL
 
 
@@ -245,7 +245,7 @@ def search(
     from stack.search.show import show_results  # noqa: PLC0415
 
     with _reference(settings, _the_stack(settings, run)) as reference:
-        kind = engine or reference.kinds[0]
+        kind = engine or _kinds(reference)[0]
         with reference.search(kind) as service:
             results = service.search(query, viewer=viewer, page=page, per_page=per_page)
     if as_json:
@@ -278,6 +278,14 @@ def _reference(settings: Settings, stack: Stack) -> Reference:
         clients=package_clients(toolchain),
         patience=settings.engine_patience,
     )
+
+
+def _kinds(reference: Reference) -> list[EngineKind]:
+    if not reference.kinds:
+        raise NeedMissingError(
+            "engine", "This stack has no search engine", fix="`engineroom doctor` says what is missing"
+        )
+    return reference.kinds
 
 
 def _fill(settings: Settings, stack: Stack) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 from typing import Literal
 
@@ -102,11 +103,13 @@ def load(**flags: object) -> Settings:
     given = {name: value for name, value in flags.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type]
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError("engineroom.toml is no TOML", got=str(error), fix="correct it at that place") from error
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise UsageError(
             "The settings are not valid",
             on="engineroom.toml, ENGINEROOM_* or flags",
             got=problems,
-            fix="correct the named keys; `engineroom --help` lists them",
+            fix="correct the named keys; stack/settings.py lists them all",
         ) from error

@@ -156,7 +156,7 @@ class Bucket:
         try:
             action()
         except ClientError as error:
-            self.refusal = code_of(error) or str(error)
+            self.refusal = code_of(error)
 
     def remove(self) -> None:
         """Delete all versions and the bucket; what is locked for good stays until its lock ends."""

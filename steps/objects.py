@@ -98,9 +98,9 @@ def none_such(bucket: Bucket) -> None:
     assert not bucket.has("broken")
 
 
-@then("the store refuses it")
-def refused(bucket: Bucket) -> None:
-    assert bucket.refusal, "the store did it"
+@then(parsers.re(r"the store refuses it as (?P<codes>.+)"))
+def refused(bucket: Bucket, codes: str) -> None:
+    assert bucket.refusal in codes.split(" or "), bucket.refusal or "the store did it"
 
 
 @then("the first content is still there")

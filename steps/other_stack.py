@@ -35,7 +35,6 @@ class OtherStack:
     name: str = ""
     folder: Path = field(default_factory=Path)
     ports: list[int] = field(default_factory=list)
-    cleaned: list[str] = field(default_factory=list)
 
     def start(self, component: str, seconds: float) -> None:
         """Start one in this process."""
@@ -60,6 +59,7 @@ class OtherStack:
         cache = stack.addresses.cache
         assert cache is not None, "the second stack has no cache"
         self.ports = [node.port for node in cache.nodes]
+        assert len(self.processes()) >= len(self.ports), "its processes cannot be told from others"
 
     def end_command(self, number: signal.Signals) -> None:
         """Send the command a signal."""
@@ -93,7 +93,7 @@ class OtherStack:
 
     def clean(self) -> None:
         """Do what the next start does first."""
-        self.cleaned = reap(self.settings)
+        reap(self.settings)
 
     def put(self, stack: Stack, key: str) -> None:
         """Write a key to one stack's cache."""

@@ -127,11 +127,6 @@ def some_titled(world: World, title: str) -> None:
     assert title in [hit.title for hit in world.records()]
 
 
-@then(parsers.parse('some hit is the file "{path}"'))
-def some_file(world: World, path: str) -> None:
-    assert path in [hit.path for hit in world.code()]
-
-
 @then(parsers.parse('every odd file of "{name}" that has text is found by the word in it'))
 def odd_found(world: World, name: str) -> None:
     assert world.odd_words_not_found(name) == []
@@ -139,8 +134,13 @@ def odd_found(world: World, name: str) -> None:
 
 @then(parsers.parse('no hit is in the repository "{name}"'))
 def none_in_repository(world: World, name: str) -> None:
-    hits = world.results.hits if world.results else ()
-    assert name not in [hit.repository for hit in hits]
+    assert name not in [hit.repository for hit in world.answer.hits]
+    assert name not in world.answer.facets["repository"]
+
+
+@then(parsers.parse('some hit is in the repository "{name}"'))
+def some_in_repository(world: World, name: str) -> None:
+    assert name in [hit.repository for hit in world.answer.hits]
 
 
 @then(parsers.parse('"{path}" of "{name}" has the status "{status}"'))

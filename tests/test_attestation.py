@@ -15,7 +15,7 @@ from stack.errors import UsageError
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout of three small folders, with its attestations."""
-    for name in ("stack/search", "features/search", "steps"):
+    for name in ("stack/search", "stack/forge", "features/search", "steps"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "file.txt").write_text(name)
     monkeypatch.setattr(attestation, "_FOLDER", tmp_path / "attestations")

@@ -33,6 +33,13 @@ def test_an_unknown_key_in_the_file_is_refused_by_name() -> None:
         load()
 
 
+def test_a_file_that_is_no_toml_is_refused() -> None:
+    """No traceback, but the place."""
+    Path("engineroom.toml").write_text("slow = \n")
+    with pytest.raises(UsageError, match="no TOML"):
+        load()
+
+
 def test_a_value_of_the_wrong_kind_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says which key and why."""
     monkeypatch.setenv("ENGINEROOM_SLOW", "0")

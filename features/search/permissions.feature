@@ -29,21 +29,25 @@ Feature: A private repository shows up nowhere for those who may not read it
       | the user ada   | 2     | 3          |
 
   Scenario Outline: No kind of record gives it away
+    When the user ada searches for: <query>
+    Then there is at least 1 hit
     When a visitor searches for: <query>
     Then the total is 0
 
     Examples:
       | query                                |
       | type:issue obsidianfalcon            |
-      | type:repo secret owner:ada is:private |
+      | type:repo secret is:private          |
       | repo:ada/secret path:secret.rs       |
-      | repo:ada/secret /obsidian\w+/        |
+      | repo:ada/secret file:secret.rs       |
+      | repo:ada/secret /obsidian\w+\(/      |
       | repo:ada/secret sym:obsidianfalcon   |
 
   Scenario: Making a repository private hides it at once, before any indexing
     Given the repository "ada/closing" contains:
       | path   | content          |
       | a.txt  | cormorantine     |
+    Then searching for "cormorantine" finds exactly "a.txt"
     When the repository "ada/closing" is made private and nothing is indexed
     And a visitor searches for: cormorantine
     Then the total is 0
@@ -55,6 +59,7 @@ Feature: A private repository shows up nowhere for those who may not read it
     Given the repository "ada/leaving" contains:
       | path   | content          |
       | a.txt  | shearwaterish    |
+    Then searching for "shearwaterish" finds exactly "a.txt"
     When the repository "ada/leaving" is deleted and nothing is indexed
     And a visitor searches for: shearwaterish
     Then the total is 0
@@ -67,5 +72,9 @@ Feature: A private repository shows up nowhere for those who may not read it
     Then the total is 0
 
   Scenario: A forged filter does not widen what is seen
+    When the user bela searches for: obsidianfalcon or repo:ada/secret
+    Then some hit is in the repository "ada/secret"
+    When a visitor searches for: obsidianfalcon or repo:ada/secret
+    Then no hit is in the repository "ada/secret"
     When a visitor searches for: obsidianfalcon visibility:private OR repo:"ada/secret' OR 1=1"
     Then no hit is in the repository "ada/secret"

@@ -19,7 +19,7 @@ Feature: The object store keeps its promises
   Scenario: Writing only where nothing is, is refused where something is
     Given an object exists
     When the same key is written on the condition that nothing is there
-    Then the store refuses it
+    Then the store refuses it as PreconditionFailed or 412
     And the first content is still there
 
   Scenario: With versioning the overwritten and the deleted content can be had back
@@ -31,9 +31,9 @@ Feature: The object store keeps its promises
     Given a bucket with object lock
     And an object that is locked for 1 hour
     When that version is deleted
-    Then the store refuses it
+    Then the store refuses it as AccessDenied or InvalidRequest
     And that version can still be read
 
   Scenario: Wrong credentials are refused
     When the store is asked with a wrong secret key
-    Then the store refuses it
+    Then the store refuses it as SignatureDoesNotMatch or InvalidAccessKeyId or AccessDenied

@@ -29,7 +29,7 @@ __all__ = [
     "settings_digest",
 ]
 
-_EXTRACTION = 1
+_EXTRACTION = 2
 """Raised whenever the same blob gives other documents than before, so that everything is made anew."""
 
 _LOST = frozenset({FileStatus.MISSING_OBJECT.value, FileStatus.CORRUPT_OBJECT.value})

@@ -26,7 +26,7 @@ from stack.search.extract.symbol import SymbolSource
 from stack.search.mapping import repository_patch
 from stack.search.pipeline import ExactWriter, Pipeline
 from stack.search.records_index import RecordIndexer
-from stack.search.state import BusyError, IndexedRepository, State
+from stack.search.state import BusyError, IndexedRepository, State, translated
 
 __all__ = ["ExactStore", "Indexer", "Progress", "Report"]
 
@@ -166,7 +166,7 @@ class Indexer:
         """
         begun = time.monotonic()
         report = Report(self.engine.name)
-        with _Patient(self.state, self.lock_wait):
+        with translated(), _Patient(self.state, self.lock_wait):
             report.rebuilt = self._same_generation()
             self._take_events()
             run = _Run(self, report, full=full or report.rebuilt)

@@ -34,12 +34,14 @@ def year(date: int) -> str:
 def path_tokens(path: str) -> list[str]:
     """What `path:` and `file:` can be answered with by equality alone, in lower case.
 
-    Every run of neighbouring components (`src`, `src/net`, `net/tcp.rs`), and the file's extension as `*.rs`.
+    Every run of neighbouring components (`src`, `src/net`, `net/tcp.rs`), the file's own name as `/tcp.rs`, and its
+    extension as `*.rs`.
     """
     parts = path.lower().split("/")[-_MAX_DEPTH:]
     tokens = {"/".join(parts[i:j]) for i in range(len(parts)) for j in range(i + 1, len(parts) + 1)}
     tokens.add(path.lower())
     name = parts[-1]
+    tokens.add(f"/{name}")
     tokens.update(f"*{name[i:]}" for i, letter in enumerate(name) if letter == "." and i)
     return sorted(tokens)
 

@@ -205,9 +205,11 @@ def _field(node: nodes.FieldFilter, index: Index, names: Names) -> Filter:
     match node.field:
         case Field.REPO | Field.ORG if index in _OF_REPOSITORY:
             return OneOf("repository_id", tuple(names.repositories(_on_owner(node))))
-        case Field.AUTHOR:
-            return OneOf("author", tuple(names.authors(field_test(node))) if index is Index.CODE else (text,))
-        case Field.LANG if index in {Index.CODE, Index.REPOSITORIES}:
+        case Field.AUTHOR if index is Index.CODE:
+            return OneOf("author", tuple(names.authors(field_test(node))))
+        case Field.AUTHOR if node.pattern.form is Form.TEXT:
+            return Equals("author", text)
+        case Field.LANG if index is Index.CODE:
             return Equals("language", text)
         case Field.BRANCH if index is Index.CODE:
             return Equals("branch", text)
@@ -227,8 +229,9 @@ def _on_owner(node: nodes.FieldFilter) -> Callable[[str], bool]:
 
 def _path(node: nodes.FieldFilter, names: Names) -> Filter:
     text = node.pattern.text.strip("/").lower()
-    equality = node.pattern.form is Form.TEXT and node.field is Field.PATH
-    if equality or (node.pattern.form is Form.GLOB and re.fullmatch(r"\*\.[^*?/]+", text)):
+    if node.pattern.form is Form.TEXT:
+        return Equals("path_tokens", text if node.field is Field.PATH else f"/{text}")
+    if node.pattern.form is Form.GLOB and re.fullmatch(r"\*\.[^*?/]+", text):
         return Equals("path_tokens", text)
     found = names.files(field_test(node), limit=_MAX_PATHS + 1)
     if len(found) > _MAX_PATHS:

@@ -25,7 +25,7 @@ from stack.search.plan import Plan, filter_of, plan
 from stack.search.query import Query, Regex, TextAtom, Word, parse, render
 from stack.search.ranking import Features, Score, rank_key, score
 from stack.search.results import CodeHit, RecordHit, Results
-from stack.search.state import IndexedRepository, State
+from stack.search.state import IndexedRepository, State, translated
 from stack.search.textmatch import TextTest
 
 __all__ = ["Search"]
@@ -159,6 +159,10 @@ class Search:
             QueryError: the query cannot be understood; says what, where and what would be right.
             EngineError: the engine does not answer.
         """
+        with translated():
+            return self._answered(text, viewer, page, per_page)
+
+    def _answered(self, text: str, viewer: str | None, page: int, per_page: int) -> Results:
         begun = time.monotonic()
         query = parse(text)
         access = Access.of(self._forge, self._state, viewer)

@@ -16,7 +16,16 @@ from psycopg.sql import SQL, Identifier
 from stack.errors import EngineRoomError
 from stack.search.extract.status import FileStatus
 
-__all__ = ["MIGRATIONS", "REFUSED", "BusyError", "IndexedFile", "IndexedRepository", "State"]
+__all__ = [
+    "MIGRATIONS",
+    "REFUSED",
+    "BusyError",
+    "IndexedFile",
+    "IndexedRepository",
+    "State",
+    "StateError",
+    "translated",
+]
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -27,6 +36,21 @@ REFUSED = "refused"
 
 _FETCH = 2000
 _LOCK_CLASS = 0x454E52  # "ENR": keeps these advisory locks apart from anyone else's
+
+
+class StateError(EngineRoomError):
+    """The database that keeps what is indexed does not answer, or refuses."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Say what is wrong with the state's database as everything else here does."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise StateError(
+            "The database that keeps what is indexed failed", got=str(error).strip(), fix="is PostgreSQL running?"
+        ) from error
 
 
 class BusyError(EngineRoomError):
@@ -91,7 +115,8 @@ class State:
         """Connect; `engine` is the engine's name, `conninfo` a libpq connection string."""
         self.engine = engine
         self._conninfo = conninfo
-        self._db = psycopg.connect(conninfo, autocommit=True, application_name=f"engineroom-index-{engine}")
+        with translated():
+            self._db = psycopg.connect(conninfo, autocommit=True, application_name=f"engineroom-index-{engine}")
 
     def __enter__(self) -> Self:
         """Usable as a context manager."""

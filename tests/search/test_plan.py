@@ -66,7 +66,8 @@ def test_punctuation_takes_every_word_to_the_exact_layer() -> None:
         ("path:src", Equals("path_tokens", "src")),
         ("path:*.rs", Equals("path_tokens", "*.rs")),
         ("path:SRC/main.rs", Equals("path_tokens", "src/main.rs")),
-        ("file:main.md", OneOf("file_id", ("f2",))),
+        ("file:main.md", Equals("path_tokens", "/main.md")),
+        ("file:*ain.m*", OneOf("file_id", ("f2",))),
         ("author:ada", OneOf("author", ("Ada",))),
         ("after:2024 before:2025", None),
         ("is:test", Equals("is_test", value=True)),
@@ -102,7 +103,15 @@ def test_a_literal_among_records_is_looked_up_by_its_words() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["type:issue lang:rust x", "type:code is:open x", "type:user path:src", "type:issue /x/"]
+    "text",
+    [
+        "type:issue lang:rust x",
+        "type:code is:open x",
+        "type:user path:src",
+        "type:issue /x/",
+        "type:repo lang:go",
+        "type:issue author:b*",
+    ],
 )
 def test_a_filter_that_does_not_fit_is_refused(text: str) -> None:
     """Nothing is silently left out of a query."""
