@@ -19,6 +19,7 @@ from reports.listener import RunListener
 from reports.scope import load_scope
 from reports.selection import select
 from reports.session import RunRecorder
+from reports.step_calls import watch_step_calls
 from reports.terminal import Printer
 from reports.verdict import ExitCode
 
@@ -56,6 +57,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     if isinstance(reporter, TerminalReporter):
         reporter.showfspath = False
         printer = _printer(reporter)
+    watch_step_calls(config)
+    # A body, of a scenario or of a plain test, that returns something did not assert it, or did not even run.
+    config.addinivalue_line("filterwarnings", "error::pytest.PytestReturnNotNoneWarning")
     config.pluginmanager.register(RunListener(recorder, printer), _LISTENER)
 
 

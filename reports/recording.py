@@ -1,9 +1,9 @@
 """One scenario while it runs: what happened at each stage, and the verdict that follows from it.
 
-The rules: a Given that cannot be met, a fixture that fails, a step nobody defined, a skip and an expected failure are
-could_not_verify; a missing need is could_not_verify or, where waived, not_configured; any other error in a When or a
-Then is a fail; a component that died without the scenario's doing is could_not_verify whatever the steps said. A pass
-needs every step to have run, a Then among them.
+The rules: a Given that cannot be met, a fixture that fails, a step nobody defined or that only returned something yet
+to run, a skip and an expected failure are could_not_verify; a missing need is could_not_verify or, where waived,
+not_configured; any other error in a When or a Then is a fail; a component that died without the scenario's doing is
+could_not_verify whatever the steps said. A pass needs every step to have run, a Then among them.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from reports.evidence import redacted
 from reports.inventory import Place
 from reports.needs import Missing, Needs
 from reports.rules import finding
+from reports.step_calls import StepNotRunError
 from reports.verdict import Finding, ScenarioResult, Severity, StepResult, Verdict, merge
 
 __all__ = ["Identity", "Phase", "Recording", "Step"]
@@ -249,10 +250,11 @@ class Recording:
                 self._current = next((s for s in self.steps if s.verdict is None), None)
                 return Verdict.COULD_NOT_VERIFY, "steps", "step-undefined"
             return Verdict.COULD_NOT_VERIFY, "steps", "hook-failed"
-        if not self._current_is_running:
-            return Verdict.COULD_NOT_VERIFY, step.type, "fixture-failed"
-        if step.type == "given":
-            return Verdict.COULD_NOT_VERIFY, step.type, "given-not-met"
+        unmet = "fixture-failed" if not self._current_is_running else ""
+        if isinstance(error, StepNotRunError):
+            unmet = "step-not-run"
+        if unmet or step.type == "given":
+            return Verdict.COULD_NOT_VERIFY, step.type, unmet or "given-not-met"
         false = step.type == "then" and isinstance(error, AssertionError)
         return Verdict.FAIL, step.type, "then-is-false" if false else "step-failed"
 

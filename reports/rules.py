@@ -24,6 +24,7 @@ FIXES = {
     "simulated": "run it against the real thing, or take it out of what the scope file requires",
     "skipped": "nothing may be skipped: tag the need (`@needs-x`) and waive it in the scope file with a reason",
     "step-failed": "follow the traceback: the event itself could not happen",
+    "step-not-run": "let the step itself do the work, instead of returning something that nobody runs",
     "step-undefined": "write the step, or correct its sentence",
     "teardown-failed": "look for what the scenario leaves behind",
     "test-failed": "follow the traceback",

@@ -185,6 +185,37 @@ def _():
     pytest.xfail("known")
 
 
+@given("a state that is awaited")
+@then("it is awaited")
+async def _():
+    assert False
+
+
+@then("it is awaited and iterated")
+async def _():
+    yield
+    assert False
+
+
+@then("it is a coroutine of somebody else")
+def _():
+    async def check():
+        assert False
+    return check()
+
+
+@then("it is a generator of somebody else")
+def _():
+    return (1 / 0 for _ in range(1))
+
+
+@then("it is yielded to be awaited")
+def _():
+    async def check():
+        assert False
+    yield check()
+
+
 @then("a number is measured")
 def _(pytestconfig):
     run_context(pytestconfig).attach_measurement("latency", "ms", [1.0, 3.0, 2.0])

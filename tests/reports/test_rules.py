@@ -88,6 +88,12 @@ SCENARIOS: list[tuple[str, str, str, Verdict, str | None]] = [
     ("a death behind a simulation", "@simulated", "When opensearch dies; Then it holds", UNVERIFIED, "component-died"),
     ("a death found while cleaning up", "@dies-late", "Then it holds", UNVERIFIED, "component-died"),
     ("nobody knows of deaths", "", "When the stack stops answering; Then it holds", UNVERIFIED, "deaths-unknown"),
+    ("given is async", "", "Given a state that is awaited; Then it holds", UNVERIFIED, "step-not-run"),
+    ("then is async", "", "Given a state; Then it is awaited", UNVERIFIED, "step-not-run"),
+    ("then is an async generator", "", "Then it is awaited and iterated", UNVERIFIED, "step-not-run"),
+    ("then returns an awaitable", "", "Then it is a coroutine of somebody else", UNVERIFIED, "step-not-run"),
+    ("then returns a generator", "", "Then it is a generator of somebody else", UNVERIFIED, "step-not-run"),
+    ("then yields an awaitable", "", "Then it is yielded to be awaited", UNVERIFIED, "step-not-run"),
     ("no step", "", "", UNVERIFIED, "nothing-proved"),
     ("no then", "", "Given a state; When something happens", UNVERIFIED, "nothing-proved"),
 ]
@@ -107,7 +113,8 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[Evidence, str]:
         {
             "rules/rules.feature": "Feature: Rules\n" + "".join(written(t, g, s) for t, g, s, _, _ in SCENARIOS),
             "search/code.feature": "Feature: Code\n  Scenario: it is found\n    Then it holds\n",
-            "body/body.feature": "Feature: Body\n  Scenario: a body\n    Then it holds\n",
+            "body/body.feature": "Feature: Body\n  Scenario: a body\n    Then it holds\n"
+            "  Scenario: a body that waits\n    Then it holds\n  Scenario: a body that yields\n    Then it holds\n",
         },
         modules={
             "rules/test_rules.py": BINDING,
@@ -115,7 +122,9 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> tuple[Evidence, str]:
             '@pytest.fixture(autouse=True, params=["opensearch", "meilisearch"])\n'
             "def engine(request):\n    return request.param\n" + BINDING,
             "body/test_body.py": "from pytest_bdd import scenario\n"
-            '@scenario("body.feature", "a body")\ndef test_body():\n    assert False\n',
+            '@scenario("body.feature", "a body")\ndef test_body():\n    assert False\n'
+            '@scenario("body.feature", "a body that waits")\nasync def test_waits():\n    assert False\n'
+            '@scenario("body.feature", "a body that yields")\ndef test_yields():\n    yield\n    assert False\n',
         },
         scope=SCOPE,
     )
@@ -186,8 +195,21 @@ def test_a_scenario_runs_once_per_variant_and_needs_it(seen: tuple[Evidence, str
 
 
 def test_the_body_of_a_scenario_function_counts(seen: tuple[Evidence, str]) -> None:
-    """An assertion behind the last step is a fail."""
+    """An assertion behind the last step is a fail, and so is a body that only returned something to run."""
     assert one(seen, "body/body: a body").verdict is FAIL
+    assert one(seen, "body/body: a body that waits").verdict is FAIL
+    assert one(seen, "body/body: a body that yields").verdict is FAIL
+
+
+def test_a_step_that_did_not_run_is_named(seen: tuple[Evidence, str]) -> None:
+    """The step, its function and what it returned are in the message; the step itself did not pass."""
+    result = one(seen, "rules/rules: then is async")
+    (finding,) = result.findings
+    assert finding.message.startswith("Then it is awaited: StepNotRunError: ")
+    assert "did not run: it returned an awaitable" in finding.message
+    assert "conftest.py" in finding.message
+    assert "asyncio.run" in finding.fix
+    assert [step.verdict for step in result.steps] == [PASS, UNVERIFIED]
 
 
 def test_waivers_list_who_used_them(seen: tuple[Evidence, str]) -> None:
