@@ -1,0 +1,1 @@
+"""The services of the reference stack; those in Python are packages here."""

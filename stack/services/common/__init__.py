@@ -1,0 +1,1 @@
+"""What the Python services share: settings, an HTTP server with limits, telemetry, logs."""
