@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 
 from stack.runtimes.identity import RUN_FOLDER_VARIABLE, RUN_VARIABLE, ProcessId, environment_of, identify, is_running
+from stack.runtimes.shared_memory import free_shared_memory
 
 __all__ = ["end_tree", "erase", "pause_tree", "processes_of", "resume_tree", "signal_process", "sweep", "tree"]
 
@@ -23,6 +24,8 @@ _QUIET_LOOKS = 3
 _BETWEEN_LOOKS = 0.1
 _LOOKS = 100
 _GONE_WITHIN = 10.0
+# What a postmaster told to quit at once may take; it gives its workers 5 s of it.
+_QUIT_WITHIN = 8.0
 
 
 def signal_process(process: ProcessId, number: signal.Signals) -> bool:
@@ -78,8 +81,8 @@ def end_tree(process: ProcessId) -> None:
     _wait_gone(members)
 
 
-def _wait_gone(processes: Iterable[ProcessId]) -> None:
-    deadline = time.monotonic() + _GONE_WITHIN
+def _wait_gone(processes: Iterable[ProcessId], within: float = _GONE_WITHIN) -> None:
+    deadline = time.monotonic() + within
     for process in processes:
         while is_running(process) and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -115,11 +118,15 @@ def _works_in(process: psutil.Process, folder: Path) -> bool:
 
 
 def sweep(run: str, folder: Path, component: str | None = None) -> list[ProcessId]:
-    """Kill every process of a run or of one component, looking again until none is found; returns the killed."""
+    """Kill every process of a run or of one component, looking again until none is found; returns the ended.
+
+    A PostgreSQL server is first told to quit at once: killed, it would leave its shared memory behind.
+    """
     killed: dict[ProcessId, None] = {}
     quiet = 0
     for _ in range(_LOOKS):
         found = processes_of(run, folder, component)
+        _quit_postmasters(folder, found)
         for process in found:
             end_tree(process)
             killed[process] = None
@@ -130,8 +137,33 @@ def sweep(run: str, folder: Path, component: str | None = None) -> list[ProcessI
     return list(killed)
 
 
+def _quit_postmasters(folder: Path, found: Iterable[ProcessId]) -> None:
+    """Ask for what PostgreSQL calls an immediate shutdown, and wait for it."""
+    named = _postmasters(folder)
+    postmasters = [process for process in found if process.pid in named]
+    for process in postmasters:
+        resume_tree(process)
+        signal_process(process, signal.SIGQUIT)
+    _wait_gone(postmasters, _QUIT_WITHIN)
+
+
+def _postmasters(folder: Path) -> set[int]:
+    """The ids that the data folders of a run name; whoever has one now is for the caller to see."""
+    numbers = set()
+    for data in _data_folders(folder):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            numbers.add(int((data / "postmaster.pid").read_text("ascii", "replace").splitlines()[0]))
+    return numbers
+
+
+def _data_folders(folder: Path) -> list[Path]:
+    return sorted(folder.glob("components/postgresql-*/data"))
+
+
 def erase(folder: Path) -> None:
-    """Remove a run's folder and its sockets elsewhere; a file that vanishes meanwhile is as good as removed.
+    """Remove a run's folder and what it left elsewhere: sockets, shared memory. Its processes have ended.
+
+    A file that vanishes meanwhile is as good as removed.
 
     Raises:
         OSError: something in it cannot be removed.
@@ -141,6 +173,8 @@ def erase(folder: Path) -> None:
         with contextlib.suppress(OSError):
             if stat.S_ISSOCK(path.lstat().st_mode):
                 path.unlink()
+    for data in _data_folders(folder):
+        free_shared_memory(data)
     # A watchdog and the next start may be at it together: each goes on where the other was quicker.
     deadline = time.monotonic() + _GONE_WITHIN
     while folder.exists():

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
+
 from stack.components.base import Tool, ToolSource
 from stack.errors import NeedMissingError
 from stack.runtimes.leftovers import processes_of
@@ -29,6 +31,27 @@ def eventually(what: str, condition: Callable[[], bool]) -> None:
 def nothing_left(folder: Path) -> bool:
     """No process of the run and no folder."""
     return not processes_of(folder.name, folder) and not folder.exists()
+
+
+def shared_memory_of(pid: int) -> set[str]:
+    """What a server and its workers have mapped of memory that the system keeps: segment ids and files."""
+    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+    found: set[str] = set()
+    for member in family:
+        for line in Path(f"/proc/{member.pid}/maps").read_text().splitlines():
+            fields = line.split()
+            if len(fields) > 5 and fields[5].startswith("/SYSV"):
+                found.add(fields[4])
+            elif len(fields) > 5 and fields[5].startswith("/dev/shm/"):  # noqa: S108 - shared memory
+                found.add(fields[5])
+    return found
+
+
+def still_kept(memory: set[str]) -> set[str]:
+    """Those of it that the system still keeps."""
+    rows = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
+    segments = {row.split()[1] for row in rows}
+    return {name for name in memory if name in segments or Path(name).is_file()}
 
 
 class Holder:

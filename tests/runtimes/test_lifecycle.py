@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 from collections.abc import Iterator
@@ -17,9 +18,18 @@ from stack.runtimes import reap, running, start, starting
 from stack.runtimes.leftovers import processes_of
 from stack.runtimes.local import LocalStack
 from stack.runtimes.registry import folders, read
+from stack.runtimes.shared_memory import free_shared_memory
 from stack.settings import Settings, load
 from stack.toolchain import Toolchain
-from tests.runtimes.kit import Holder, OtherTools, ScriptTool, eventually, nothing_left
+from tests.runtimes.kit import (
+    Holder,
+    OtherTools,
+    ScriptTool,
+    eventually,
+    nothing_left,
+    shared_memory_of,
+    still_kept,
+)
 
 
 @pytest.fixture
@@ -43,8 +53,16 @@ def watchdog_of(folder: Path) -> psutil.Process:
     return found
 
 
+def postmaster_of(folder: Path) -> int:
+    record = read(folder)
+    assert record
+    process = record.components["postgresql-primary"].process
+    assert process
+    return process.pid
+
+
 def test_kill_of_the_owner_leaves_nothing(own: Settings) -> None:
-    """After kill -9 of the command no process, folder or socket of its stack remains, though nobody starts another."""
+    """After kill -9 of the command nothing of its stack remains, shared memory included; nobody starts another."""
     holder = Holder(own.state_dir, "foreground", "postgresql-primary", "objects")
     try:
         folder = own.state_dir / "runs" / str(holder.until("ready")["ready"])
@@ -53,11 +71,44 @@ def test_kill_of_the_owner_leaves_nothing(own: Settings) -> None:
         sockets = [path for component in record.components.values() for path in component.outside]
         assert sockets
         assert all(path.is_socket() for path in sockets)
+        memory = shared_memory_of(postmaster_of(folder))
+        assert len(memory) > 1
         os.kill(holder.process.pid, signal.SIGKILL)
         eventually("everything gone", lambda: nothing_left(folder))
         assert not any(path.exists() for path in sockets)
+        assert still_kept(memory) == set()
     finally:
         holder.end()
+
+
+def test_a_killed_server_leaves_no_shared_memory(own: Settings) -> None:
+    """What a PostgreSQL server had that was killed on purpose, and not started again, is removed with its run."""
+    stack = start(own, components=["postgresql-primary"])
+    assert isinstance(stack, LocalStack)
+    memory = shared_memory_of(postmaster_of(stack.folder))
+    stack.kill("postgresql-primary")
+    left = still_kept(memory)
+    stack.stop()
+    assert left
+    assert still_kept(memory) == set()
+
+
+def test_shared_memory_of_another_server_is_left_alone(own: Settings, tmp_path: Path) -> None:
+    """A data folder that names a segment which is in use, or which another server made, takes nothing away."""
+    stack = start(own, components=["postgresql-primary"])
+    assert isinstance(stack, LocalStack)
+    data = stack.folder / "components" / "postgresql-primary" / "data"
+    memory = shared_memory_of(postmaster_of(stack.folder))
+    assert free_shared_memory(data) == []
+    (tmp_path / "postmaster.pid").write_text((data / "postmaster.pid").read_text())
+    shutil.chown(tmp_path, data.stat().st_uid)
+    stack.kill("postgresql-primary")
+    left = still_kept(memory)
+    assert free_shared_memory(tmp_path) == []
+    still = still_kept(memory)
+    stack.stop()
+    assert left
+    assert still == left
 
 
 def test_the_next_start_cleans_up_after_a_killed_watchdog(own: Settings) -> None:
