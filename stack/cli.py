@@ -50,6 +50,9 @@ def main(arguments: list[str] | None = None) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # Set even where SIGINT is ignored, as it is in what a script starts in the background.
         signal.signal(number, signal.default_int_handler)
+    # A terminal that closes. What was told not to mind, by nohup, does not.
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         code = cli.main(args=arguments, standalone_mode=False)
     except click.exceptions.Abort:

@@ -67,6 +67,21 @@ def test_a_command_that_a_script_starts_in_the_background_can_be_interrupted() -
             signal.signal(number, handler)
 
 
+def test_a_closed_terminal_ends_a_command_as_ctrl_c_does() -> None:
+    """So that it cleans up; a command that nohup told to go on goes on."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        call("clean")
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGHUP)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        call("clean")
+        signal.raise_signal(signal.SIGHUP)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def test_nothing_to_clean_up_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """And is a success."""
     assert call("clean") == 0
