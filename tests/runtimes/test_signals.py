@@ -21,14 +21,19 @@ def _interrupting() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+def clean_up(number: signal.Signals, done: list[signal.Signals]) -> None:
+    with uninterrupted():
+        signal.raise_signal(number)
+        done.append(number)
+
+
 @pytest.mark.parametrize("number", _ALL)
 def test_what_interrupts_the_command_waits_for_the_end(number: signal.Signals) -> None:
     """A terminal that closes sends two of them, and the second must not break off what the first began."""
-    done = False
-    with pytest.raises(KeyboardInterrupt), uninterrupted():
-        signal.raise_signal(number)
-        done = True
-    assert done
+    done: list[signal.Signals] = []
+    with pytest.raises(KeyboardInterrupt):
+        clean_up(number, done)
+    assert done == [number]
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(number)
 
