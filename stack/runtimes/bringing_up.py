@@ -145,13 +145,14 @@ class BringUp:
             ) from error
         self._check()
         self._progress(component.name, "starting")
-        began = log.stat().st_size if log.exists() else 0
+        with edit(self._folder) as record:
+            # Before it can make them, and beside those that an attempt on other ports made.
+            mine = record.components[component.name]
+            mine.outside = list(dict.fromkeys((*mine.outside, *component.outside(plan))))
         process = self._supervisor.spawn(component.launch(plan), log=log, home=site.scratch)
         with edit(self._folder) as record:
             mine = record.components[component.name]
             mine.process, mine.since, mine.intent = process, dt.datetime.now(dt.UTC), "run"
-            mine.outside = [*component.outside(plan)]
-        del began
         self._await(component, component.answers(plan), process)
         return process
 

@@ -168,10 +168,12 @@ def erase(folder: Path) -> None:
     Raises:
         OSError: something in it cannot be removed.
     """
+    taken = _listened_on()
     for path in _outside(folder):
-        # Only sockets: a record that was tampered with must not have us remove anything else.
+        # Only sockets: a record that was tampered with must not have us remove anything else. And only ours: one that
+        # we wanted the port of may have made a socket by the same name.
         with contextlib.suppress(OSError):
-            if stat.S_ISSOCK(path.lstat().st_mode):
+            if stat.S_ISSOCK(path.lstat().st_mode) and str(path) not in taken:
                 path.unlink()
     for data in _data_folders(folder):
         free_shared_memory(data)
@@ -186,6 +188,15 @@ def erase(folder: Path) -> None:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+def _listened_on() -> set[str]:
+    """The Unix sockets that some process has (proc(5): the path is the eighth field of /proc/net/unix)."""
+    try:
+        lines = Path("/proc/net/unix").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return set()
+    return {fields[7] for fields in (line.split(maxsplit=7) for line in lines[1:]) if len(fields) > 7}  # noqa: PLR2004
 
 
 def _outside(folder: Path) -> list[Path]:
