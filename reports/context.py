@@ -22,12 +22,13 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-from reports.evidence import Measurement, Project, Server, this_project
+from reports.evidence import Measurement, Picture, Project, Server, this_project
 from reports.redact import Redactor
 from reports.verdict import ExitCode
 
@@ -68,6 +69,7 @@ class RunContext:
     run_id: str = field(default_factory=new_run_id)
     servers: list[Server] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
     narrowed: list[str] = field(default_factory=list)
     scenario: str | None = None
     _secrets: set[str] = field(default_factory=set, repr=False)
@@ -98,6 +100,19 @@ class RunContext:
         )
         self.measurements.append(measurement)
         return measurement
+
+    def attach_picture(self, name: str, png: bytes) -> Picture:
+        """Keep a picture (PNG) beside the evidence and show it on the page, in the name of the scenario that runs.
+
+        What a picture shows cannot be searched for secrets: take none of a page that holds one.
+        """
+        digest = sha256(png).hexdigest()
+        picture = Picture(name=name, file=f"pictures/{digest[:16]}.png", sha256=digest, scenario=self.scenario)
+        path = self.evidence_dir / self.run_id / picture.file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png)
+        self.pictures.append(picture)
+        return picture
 
     def narrow(self, part: str) -> None:
         """Say that this run is a part, in another way than by paths (`engine opensearch`); the headline tells it."""

@@ -22,6 +22,7 @@ __all__ = [
     "Host",
     "Measurement",
     "NotTested",
+    "Picture",
     "Project",
     "Run",
     "Server",
@@ -90,6 +91,22 @@ class Measurement(Record):
         return self
 
 
+class Picture(Record):
+    """A picture (PNG) of what a person saw.
+
+    Attributes:
+        name: what it shows.
+        file: its path below the run's folder.
+        sha256: of the file, in hexadecimal.
+        scenario: id of the scenario that took it.
+    """
+
+    name: str
+    file: str
+    sha256: str
+    scenario: str | None = None
+
+
 class NotTested(Record):
     """Something the run did not prove, and why; `verdict` is `None` for what was left out by selecting a path."""
 
@@ -136,6 +153,7 @@ class Evidence(Record):
     not_tested: tuple[NotTested, ...]
     waivers: tuple[UsedWaiver, ...] = ()
     measurements: tuple[Measurement, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
     def json_text(self) -> str:
         """The canonical JSON of it."""

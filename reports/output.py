@@ -19,8 +19,8 @@ def write_all(evidence: Evidence, folder: Path) -> Path:
     Raises:
         EvidenceError: the file system refused.
     """
-    from reports.page import page_text  # noqa: PLC0415 - matplotlib takes a second to load, and not at the start of a run
+    from reports.page import page_text, pictures_of  # noqa: PLC0415 - matplotlib takes a second to load, and not at the start of a run
 
     write_atomically(folder / "evidence.json", evidence.json_text())
     write_atomically(folder / "junit.xml", junit_text(evidence))
-    return write_atomically(folder / "report.html", page_text(evidence))
+    return write_atomically(folder / "report.html", page_text(evidence, pictures_of(evidence, folder)))

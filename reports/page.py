@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from itertools import groupby
+from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,7 +18,7 @@ from reports.plots import measurement_plot, slowest_plot, timeline_plot
 from reports.problems import problems
 from reports.verdict import ScenarioResult, Verdict, merge
 
-__all__ = ["page_text"]
+__all__ = ["page_text", "pictures_of"]
 
 _MEANINGS = {
     Verdict.PASS: "Every required scenario passed.",
@@ -53,8 +56,35 @@ class _Plot:
     svg: Markup
 
 
-def page_text(evidence: Evidence) -> str:
-    """The page, from evidence alone: the same evidence gives the same bytes."""
+@dataclass(frozen=True)
+class _Shown:
+    """One picture; `address` is empty when its file is gone or another."""
+
+    name: str
+    note: str
+    address: str
+
+
+def pictures_of(evidence: Evidence, folder: Path) -> dict[str, bytes]:
+    """The pictures that lie in a run's folder and are those that the evidence names, by their SHA-256."""
+    found = {}
+    for picture in evidence.pictures:
+        try:
+            content = (folder / picture.file).read_bytes()
+        except OSError:
+            continue  # the page says that it is missing
+        if sha256(content).hexdigest() == picture.sha256:
+            found[picture.sha256] = content
+    return found
+
+
+def page_text(evidence: Evidence, pictures: Mapping[str, bytes] | None = None) -> str:
+    """The page, from evidence alone: the same evidence gives the same bytes.
+
+    Args:
+        evidence: what the run left.
+        pictures: PNG files by their SHA-256; one that is missing is named as missing.
+    """
     environment = Environment(
         loader=PackageLoader("reports"),
         autoescape=True,
@@ -74,6 +104,7 @@ def page_text(evidence: Evidence) -> str:
         problems=problems(evidence.results),
         reasons=_reasons(evidence.not_tested),
         plots=_plots(evidence),
+        pictures=_pictures(evidence, pictures or {}),
         figures=[m for m in evidence.measurements if len(m.values) == 1 and not m.labels],
         Verdict=Verdict,
     )
@@ -117,6 +148,15 @@ def _plots(evidence: Evidence) -> list[_Plot]:
         )
         plots.append(_Plot(measurement.name, f"{note}.", _safe(measurement_plot(measurement, f"measurement{index}"))))
     return [plot for plot in plots if plot.svg]
+
+
+def _pictures(evidence: Evidence, files: Mapping[str, bytes]) -> list[_Shown]:
+    shown = []
+    for picture in evidence.pictures:
+        content = files.get(picture.sha256)
+        address = f"data:image/png;base64,{b64encode(content).decode()}" if content is not None else ""
+        shown.append(_Shown(picture.name, picture.scenario or "", address))
+    return shown
 
 
 def _safe(svg: str) -> Markup:

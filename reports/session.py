@@ -112,6 +112,7 @@ class RunRecorder:
             not_tested=judgement.not_tested,
             waivers=used_waivers(self.scope, waived, self.context.runtime),
             measurements=tuple(self.context.measurements),
+            pictures=tuple(self.context.pictures),
         )
         return redacted(evidence, self.context.redactor)
 

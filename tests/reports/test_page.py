@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 
+from reports.context import RunContext
 from reports.evidence import Evidence, Measurement, NotTested
-from reports.page import page_text
+from reports.page import page_text, pictures_of
 from reports.verdict import Finding, Severity, StepResult, Verdict
 from tests.reports.kit import evidence, result
 
@@ -276,3 +278,17 @@ def test_every_text_can_be_read() -> None:
             for ground in ("paper", "card", "sunk"):
                 pair = sorted((_luminance(colours[text]), _luminance(colours[ground])))
                 assert (pair[1] + 0.05) / (pair[0] + 0.05) >= 4.5, (text, ground)
+
+
+def test_a_picture_is_on_the_page_only_when_it_is_the_one_that_was_taken(tmp_path: Path) -> None:
+    """A file that was exchanged afterwards is not shown as what the run saw."""
+    context = RunContext(features=tmp_path, scope_file=tmp_path / "scope.toml", evidence_dir=tmp_path)
+    picture = context.attach_picture("the search page", b"\x89PNG one")
+    run = evidence(results=()).model_copy(update={"pictures": (picture,)})
+    folder = tmp_path / context.run_id
+    assert "data:image/png;base64," in page_text(run, pictures_of(run, folder))
+    (folder / picture.file).write_bytes(b"\x89PNG two")
+    page = page_text(run, pictures_of(run, folder))
+    assert "data:image/png" not in page
+    assert "the search page" in page
+    assert "missing" in page
