@@ -12,9 +12,11 @@ __all__ = [
     "EngineKind",
     "GitAddress",
     "HostPort",
+    "HttpAddress",
     "ObjectStoreAddress",
     "PostgresAddress",
     "RedisClusterAddress",
+    "ServiceAddresses",
 ]
 
 EngineKind = Literal["opensearch", "meilisearch"]
@@ -107,6 +109,27 @@ class GitAddress(_WithSecrets):
     token: SecretStr | None = None
 
 
+class HttpAddress(_WithSecrets):
+    """Where a service answers, and the token that an internal one asks for; `url` has no slash at its end."""
+
+    url: str
+    token: SecretStr | None = None
+
+
+class ServiceAddresses(_Model):
+    """The services of the forge; one that the stack does not have is `None`.
+
+    `indexer` and `runner` answer for their health and their metrics only.
+    """
+
+    git_http: HttpAddress | None = None
+    api: HttpAddress | None = None
+    search: HttpAddress | None = None
+    indexer: HttpAddress | None = None
+    runner: HttpAddress | None = None
+    web: HttpAddress | None = None
+
+
 class Addresses(_Model):
     """Where everything in one stack answers; an absent component is `None` or an empty tuple."""
 
@@ -116,6 +139,7 @@ class Addresses(_Model):
     objects: ObjectStoreAddress | None = None
     engines: tuple[EngineAddress, ...] = ()
     git: GitAddress | None = None
+    services: ServiceAddresses = ServiceAddresses()
 
     def engine(self, kind: EngineKind) -> EngineAddress | None:
         """The address of one engine, if the stack has it."""

@@ -23,6 +23,7 @@ _COMPONENT_TOOLS = {
     "postgresql-replica": "postgresql",
     "opensearch": "opensearch",
     "meilisearch": "meilisearch",
+    "git-http": "git-service",
 }
 
 

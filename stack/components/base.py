@@ -53,6 +53,9 @@ class ToolSource(Protocol):
         """The tool, or `NeedMissingError` naming it."""
 
 
+_NONE = SecretStr("")
+
+
 @dataclass(frozen=True)
 class Secrets:
     """Every secret of one stack, generated when the stack is."""
@@ -64,6 +67,9 @@ class Secrets:
     objects_access_key: str
     objects_secret_key: SecretStr
     meilisearch: SecretStr
+    # A run that was begun before there were services has none.
+    git_token: SecretStr = _NONE
+    search_token: SecretStr = _NONE
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,7 @@ class Plan:
         secrets: every secret of the stack.
         tools: where programs are.
         git_root: the folder of the forge's repositories.
+        service_user: who servers without privileges run as; `None`: as we do.
         called_off: set when nobody waits for the result any more; long steps must end soon then.
     """
 
@@ -118,11 +125,17 @@ class Plan:
     secrets: Secrets
     tools: ToolSource
     git_root: Path
+    service_user: str | None = None
     called_off: threading.Event = field(default_factory=threading.Event)
 
     def site(self, name: str) -> Site:
         """Where a component of this stack lives."""
         return self.sites[name]
+
+    @property
+    def reference(self) -> Path:
+        """The folder of exact indexes and mirrors, which can be made anew; see `stack.reference`."""
+        return self.git_root.parent / "reference"
 
 
 @dataclass(frozen=True)
@@ -135,6 +148,7 @@ class Launch:
         env: variables it needs beside the runtime's own.
         stop: the signal that asks it to end cleanly.
         grace: seconds it may take to end before it is killed.
+        umask: what the files that it makes are not: by default, readable by others.
     """
 
     arguments: Sequence[str | Path]
@@ -142,6 +156,7 @@ class Launch:
     env: Mapping[str, str] = field(default_factory=dict)
     stop: signal.Signals = signal.SIGTERM
     grace: float = 15.0
+    umask: int = 0o077
 
 
 class Runner(Protocol):
@@ -160,8 +175,10 @@ class Component(abc.ABC):
         name: as a person says it (`postgresql-primary`).
         tools: names in the toolchain file.
         ports: names of the TCP ports it listens on.
-        after: components that must be settled before this one is prepared.
+        after: components that, where the stack has them, must be settled before this one is prepared.
         requires: components without which this one makes no sense.
+        one_of: components of which it needs at least one; which one is the user's choice.
+        own_user: it runs as whoever starts the stack, and not as the user without privileges that servers run as.
         start_within: seconds until it must be ready, on a machine of normal speed.
         optional: left out, and said so, where its program cannot be had.
         clash: what its log says when somebody else has one of its ports.
@@ -172,6 +189,8 @@ class Component(abc.ABC):
     ports: tuple[str, ...] = ("server",)
     after: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+    one_of: tuple[str, ...] = ()
+    own_user: bool = False
     start_within: float = 30.0
     optional: bool = False
     clash: re.Pattern[str] = re.compile(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from stack.components.base import Component
 from stack.components.git_daemon import GitDaemon
+from stack.components.git_http import GitService
 from stack.components.meilisearch import Meilisearch
 from stack.components.opensearch import OpenSearch
 from stack.components.postgresql import PRIMARY, REPLICA, Primary, Replica
 from stack.components.redis import NODES, RedisNode
 from stack.components.seaweedfs import SeaweedFS
+from stack.components.services import Service
 from stack.components.versitygw import VersityGateway
 from stack.errors import UsageError
 
-__all__ = ["GROUPS", "OBJECT_STORES", "catalogue", "select"]
+__all__ = ["GROUPS", "OBJECT_STORES", "catalogue", "expand", "select"]
 
 OBJECT_STORES: dict[str, type[SeaweedFS | VersityGateway]] = {
     "seaweedfs": SeaweedFS,
@@ -34,26 +36,39 @@ def catalogue(objects: str) -> dict[str, Component]:
         OpenSearch(),
         Meilisearch(),
         GitDaemon(),
+        GitService(),
     ]
-    return {component.name: component for component in components}
+    # A service whose code this checkout does not have is no component of it.
+    return {each.name: each for each in components if not isinstance(each, Service) or each.is_written}
 
 
-def select(components: dict[str, Component], wanted: Iterable[str]) -> list[str]:
-    """The wanted components and all that they require, in the catalogue's order.
+def expand(components: Mapping[str, Component], wanted: Iterable[str]) -> list[str]:
+    """The wanted components, groups by their members.
 
     Raises:
         UsageError: a name that is neither a component nor a group.
     """
-    todo = [name for given in wanted for name in GROUPS.get(given, (given,))]
-    chosen: set[str] = set()
-    while todo:
-        name = todo.pop()
+    names = [name for given in wanted for name in GROUPS.get(given, (given,))]
+    for name in names:
         if name not in components:
             raise UsageError(
                 f"There is no component named {name}",
                 got=name,
                 fix=f"choose from {', '.join((*components, *GROUPS))}",
             )
+    return names
+
+
+def select(components: Mapping[str, Component], wanted: Iterable[str]) -> list[str]:
+    """The wanted components and all that they require, in the catalogue's order.
+
+    Raises:
+        UsageError: a name that is neither a component nor a group.
+    """
+    todo = expand(components, wanted)
+    chosen: set[str] = set()
+    while todo:
+        name = todo.pop()
         if name not in chosen:
             chosen.add(name)
             todo.extend(components[name].requires)

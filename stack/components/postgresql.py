@@ -28,7 +28,7 @@ from stack.components.postgresql_config import (
 from stack.components.replication import StreamsFrom
 from stack.components.waits import AllOf, Condition, Seen
 
-__all__ = ["PRIMARY", "REPLICA", "Primary", "Replica", "SqlAnswers", "administrator"]
+__all__ = ["PRIMARY", "REPLICA", "Primary", "Replica", "SqlAnswers", "administrator", "owner_address"]
 
 PRIMARY = "postgresql-primary"
 REPLICA = "postgresql-replica"
@@ -68,7 +68,8 @@ def administrator(plan: Plan, name: str = PRIMARY) -> PostgresAddress:
     return _address(plan.site(name), SUPERUSER, plan.secrets.postgres_superuser, "postgres")
 
 
-def _owner(plan: Plan, name: str) -> PostgresAddress:
+def owner_address(plan: Plan, name: str = PRIMARY) -> PostgresAddress:
+    """The forge's database on one server, as its owner: what services are given."""
     return _address(plan.site(name), OWNER, plan.secrets.postgres_forge, DATABASE)
 
 
@@ -165,11 +166,11 @@ class Primary(_Server):
 
     def ready(self, plan: Plan) -> Condition:
         """The owner gets an answer from the forge's database."""
-        return SqlAnswers(_owner(plan, self.name), in_recovery=False)
+        return SqlAnswers(owner_address(plan, self.name), in_recovery=False)
 
     def address(self, plan: Plan, known: Addresses) -> Addresses:
         """Fill `database`."""
-        return known.model_copy(update={"database": _owner(plan, self.name)})
+        return known.model_copy(update={"database": owner_address(plan, self.name)})
 
 
 class Replica(_Server):
@@ -221,15 +222,15 @@ class Replica(_Server):
 
     def answers(self, plan: Plan) -> Condition:
         """The owner is answered by a server in recovery."""
-        return SqlAnswers(_owner(plan, self.name), in_recovery=True)
+        return SqlAnswers(owner_address(plan, self.name), in_recovery=True)
 
     def ready(self, plan: Plan) -> Condition:
         """It answers and streams."""
-        return AllOf((self.answers(plan), StreamsFrom(_owner(plan, self.name))))
+        return AllOf((self.answers(plan), StreamsFrom(owner_address(plan, self.name))))
 
     def address(self, plan: Plan, known: Addresses) -> Addresses:
         """Fill `replica`."""
-        return known.model_copy(update={"replica": _owner(plan, self.name)})
+        return known.model_copy(update={"replica": owner_address(plan, self.name)})
 
 
 def _ensure_role(connection: psycopg.Connection, role: str, password: SecretStr, attribute: str) -> None:

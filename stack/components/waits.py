@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 __all__ = ["AllOf", "Condition", "HttpAnswers", "PortOpen", "Seen", "WaitGaveUpError", "direct", "wait"]
 
+_REFUSAL = 300  # bytes
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -97,11 +99,19 @@ class HttpAnswers:
             with direct().open(request, timeout=self.timeout) as answer:
                 body: bytes = answer.read(65_536)
         except urllib.error.HTTPError as error:
-            return Seen(ok=False, what=f"{self.url} answered {error.code}")
+            return Seen(ok=False, what=f"{self.url} answered {error.code} {_start_of(error)}".rstrip())
         except (OSError, ValueError) as error:
             return Seen(ok=False, what=f"{self.url}: {error}")
         wrong = self.accept(body)
         return Seen(ok=not wrong, what=f"{self.url} answered {wrong or '200'}")
+
+
+def _start_of(error: urllib.error.HTTPError) -> str:
+    """What a refusal begins with, in one line: a service says there which of its needs is not met."""
+    try:
+        return " ".join(error.read(_REFUSAL).decode("utf-8", "replace").split())
+    except (OSError, ValueError):
+        return ""
 
 
 def wait(

@@ -19,6 +19,7 @@ def start(
     settings: Settings,
     *,
     components: Iterable[str] | None = None,
+    without: Iterable[str] = (),
     detached: bool = False,
     progress: Progress | None = None,
     tools: ToolSource | None = None,
@@ -30,6 +31,7 @@ def start(
         settings: which runtime, where state is kept, who runs servers.
         components: names or groups (`postgresql`, `redis`) and with them all that they require; `None`: everything
             that can be had.
+        without: components that everything is not to include; `Stack.add` may bring them later.
         detached: outlive this process. Otherwise nothing of the stack does, not even if it is killed.
         progress: called with a component and what it is doing, from any thread.
         tools: where programs are; the toolchain by default. Containers have theirs in their images.
@@ -43,7 +45,9 @@ def start(
     if settings.runtime == "containers":
         from stack.runtimes import containers  # noqa: PLC0415
 
-        return containers.start(settings, components=components, detached=detached, progress=progress, logs=logs)
+        return containers.start(
+            settings, components=components, without=without, detached=detached, progress=progress, logs=logs
+        )
     _only_local(settings)
     from stack.runtimes.starting import start_local  # noqa: PLC0415
 
@@ -51,6 +55,7 @@ def start(
         settings,
         tools or _toolchain(settings),
         components=components,
+        without=without,
         detached=detached,
         progress=progress,
         logs=logs,

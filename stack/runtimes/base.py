@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -79,6 +79,15 @@ class Stack(Protocol):
 
     def restart(self, component: str) -> None:
         """Start it again and wait until it is ready."""
+
+    def add(self, names: Iterable[str]) -> list[str]:
+        """Bring components into the running stack, with what they require, and wait until they are ready.
+
+        Returns those that were not there before; nothing is left of them if one does not come up.
+        """
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Take components out of the running stack: they end in order, and their folders go; their logs stay."""
 
     def deaths(self) -> list[str]:
         """Components that ended though nobody meant them to, with their last output."""

@@ -135,9 +135,9 @@ class BringUp:
         site = plan.site(component.name)
         log = self._log(component)
         self._progress(component.name, "preparing")
-        self._lay(site, component.files(plan))
+        self._lay(component, site, component.files(plan))
         try:
-            component.prepare(plan, self._runner(site))
+            component.prepare(plan, self._runner(component, site))
         except ProgramFailedError as error:
             self._check()
             raise StartError(
@@ -149,10 +149,12 @@ class BringUp:
             # Before it can make them, and beside those that an attempt on other ports made.
             mine = record.components[component.name]
             mine.outside = list(dict.fromkeys((*mine.outside, *component.outside(plan))))
-        process = self._supervisor.spawn(component.launch(plan), log=log, home=site.scratch)
+        launch = component.launch(plan)
+        process = self._supervisor.spawn(launch, log=log, home=site.scratch, as_ourselves=component.own_user)
         with edit(self._folder) as record:
             mine = record.components[component.name]
             mine.process, mine.since, mine.intent = process, dt.datetime.now(dt.UTC), "run"
+            mine.stop, mine.grace = launch.stop, launch.grace
         self._await(component, component.answers(plan), process)
         return process
 
@@ -180,16 +182,16 @@ class BringUp:
         if self._called_off.is_set():
             raise _CalledOffError
 
-    def _lay(self, site: Site, files: Mapping[str, str]) -> None:
-        owner = self._supervisor.owner
+    def _lay(self, component: Component, site: Site, files: Mapping[str, str]) -> None:
+        owner = None if component.own_user else self._supervisor.owner
         make_folder(site.folder, 0o700, owner)
         for folder in (site.config, site.data, site.scratch):
             make_folder(folder, 0o700, owner)
         for name, text in files.items():
             write_private(site.config / name, text, owner)
 
-    def _runner(self, site: Site) -> _Runner:
-        return _Runner(self._supervisor, site, self._slow)
+    def _runner(self, component: Component, site: Site) -> _Runner:
+        return _Runner(self._supervisor, site, self._slow, as_ourselves=component.own_user)
 
     def _take_other_ports(self, component: Component) -> None:
         with edit(self._folder) as record:
@@ -202,12 +204,19 @@ class BringUp:
 
 
 class _Runner:
-    def __init__(self, supervisor: Supervisor, site: Site, slow: float) -> None:
+    def __init__(self, supervisor: Supervisor, site: Site, slow: float, *, as_ourselves: bool) -> None:
         self._supervisor = supervisor
         self._site = site
         self._slow = slow
+        self._as_ourselves = as_ourselves
 
     def __call__(
         self, arguments: Sequence[str | Path], *, env: Mapping[str, str] | None = None, within: float = 60.0
     ) -> str:
-        return self._supervisor.run(arguments, env=env, within=within * self._slow, home=self._site.scratch)
+        return self._supervisor.run(
+            arguments,
+            env=env,
+            within=within * self._slow,
+            home=self._site.scratch,
+            as_ourselves=self._as_ourselves,
+        )

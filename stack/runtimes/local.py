@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
 from stack.addresses import Addresses
 from stack.components.base import Component, Plan, Site, ToolSource
-from stack.components.catalogue import catalogue
+from stack.components.catalogue import catalogue, expand
 from stack.components.waits import wait
 from stack.errors import EngineRoomError, UsageError
 from stack.runtimes import secrets
 from stack.runtimes.base import ComponentStatus, Progress
 from stack.runtimes.bringing_up import BringUp, stuck
+from stack.runtimes.choosing import choose, with_ports
 from stack.runtimes.identity import RUN_VARIABLE, ProcessId, environment_of
 from stack.runtimes.leftovers import erase, pause_tree, resume_tree, sweep
 from stack.runtimes.logs import copy_masked
@@ -80,6 +81,7 @@ class LocalStack:
             secrets=secrets.load(self.folder / "secrets"),
             tools=self._tools,
             git_root=self.folder / "git",
+            service_user=self._supervisor.user,
         )
 
     @cached_property
@@ -166,10 +168,55 @@ class LocalStack:
         """End it if it lives, start it again, wait until it is ready."""
         known = self._known(component)
         self._mark(component, "stopped")
-        self._end(known, self.plan())
+        self._end(known)
         # Workers may have outlived their server, and would not let a new one have its data.
         sweep(self.name, self.folder, component)
         self.bring_up([component])
+
+    def add(self, names: Iterable[str]) -> list[str]:
+        """Bring components into the running stack, with what they require, and wait until they are ready.
+
+        Returns:
+            Those that were not there before.
+
+        Raises:
+            NeedMissingError: a program is missing.
+            StartError: one did not come up; nothing is left of those that were to be added.
+            UsageError: there is no such component.
+        """
+        record = self._record()
+        chosen, _ = choose(self._settings, self._tools, record.objects, names, there=record.components)
+        fresh = [name for name in chosen if name not in record.components]
+        with edit(self.folder) as record:
+            record.components |= {name: with_ports(self._components[name]) for name in fresh}
+            record.missing = {name: why for name, why in record.missing.items() if name not in fresh}
+        self._forget_addresses()
+        try:
+            self.bring_up(fresh)
+        except BaseException:
+            with uninterrupted():
+                self._take_out(fresh)
+            raise
+        return fresh
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Take components out of the running stack: they end in order, and their folders go; their logs stay.
+
+        Raises:
+            UsageError: the stack has no such component, or another one that stays requires it.
+        """
+        gone = expand(self._components, names)
+        for name in gone:
+            self._known(name)
+        for component in self._mine():
+            needed = [name for name in component.requires if name in gone]
+            if needed and component.name not in gone:
+                raise UsageError(
+                    f"{component.name} requires {', '.join(needed)}",
+                    on=component.name,
+                    fix=f"remove {component.name} as well",
+                )
+        self._take_out(gone)
 
     def deaths(self) -> list[str]:
         """Components that ended by themselves, with their last output."""
@@ -218,8 +265,7 @@ class LocalStack:
             with contextlib.suppress(EngineRoomError, OSError):
                 with edit(self.folder) as record:
                     record.phase = "stopping"
-                plan = self.plan()
-                stop_in_order(self._mine(), lambda component: self._end(component, plan))
+                stop_in_order(self._mine(), self._end)
             sweep(self.name, self.folder)
             erase(self.folder)
             if self._watchdog is not None:
@@ -230,12 +276,26 @@ class LocalStack:
         with edit(self.folder) as record:
             record.phase = "running"
 
+    def _take_out(self, names: Sequence[str]) -> None:
+        for name in names:
+            self._mark(name, "stopped")
+        stop_in_order([self._components[name] for name in names], self._end)
+        for name in names:
+            sweep(self.name, self.folder, name)
+            erase(self.folder / "components" / name)
+        with edit(self.folder) as record:
+            record.components = {name: each for name, each in record.components.items() if name not in names}
+        self._forget_addresses()
+
+    def _forget_addresses(self) -> None:
+        self.__dict__.pop("addresses", None)
+
     # -- helpers -----------------------------------------------------------------------------------------------------
 
-    def _end(self, component: Component, plan: Plan) -> None:
-        process = self._record().components[component.name].process
-        if process is not None and self._why_ended(process) is None:
-            self._supervisor.stop(process, component.launch(plan), slow=self._settings.slow)
+    def _end(self, component: Component) -> None:
+        known = self._record().components[component.name]
+        if known.process is not None and self._why_ended(known.process) is None:
+            self._supervisor.stop(known.process, known.stop, grace=known.grace * self._settings.slow)
 
     def _record(self) -> RunRecord:
         record = read(self.folder)

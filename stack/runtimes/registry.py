@@ -6,6 +6,7 @@ import datetime as dt
 import fcntl
 import os
 import secrets
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,9 @@ class ComponentRecord(_Model):
     process: ProcessId | None = None
     since: dt.datetime | None = None
     intent: Intent = "run"
+    # How it is asked to end, as it was when it was started: its program may be built anew or gone by then.
+    stop: signal.Signals = signal.SIGTERM
+    grace: float = 15.0
     # Sockets it makes outside the run's folder; see `stack.runtimes.leftovers.erase`, which reads this without us.
     outside: list[Path] = []
 

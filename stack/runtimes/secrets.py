@@ -30,6 +30,8 @@ def generate() -> Secrets:
         objects_access_key=secrets.token_hex(_ACCESS_KEY_BYTES).upper(),
         objects_secret_key=_token(),
         meilisearch=_token(),
+        git_token=_token(),
+        search_token=_token(),
     )
 
 
@@ -40,7 +42,7 @@ def _token() -> SecretStr:
 def values(of: Secrets) -> list[str]:
     """Every secret in the clear, for taking them out of what leaves the run."""
     found = (getattr(of, each.name) for each in fields(of))
-    return [value.get_secret_value() for value in found if isinstance(value, SecretStr)]
+    return [value.get_secret_value() for value in found if isinstance(value, SecretStr) and value.get_secret_value()]
 
 
 def save(of: Secrets, folder: Path) -> None:
@@ -51,14 +53,16 @@ def save(of: Secrets, folder: Path) -> None:
 
 
 def load(folder: Path) -> Secrets:
-    """Read them back.
+    """Read them back; a run that was begun by another version may have some more, or lack some.
 
     Raises:
         OSError: they are not there or not ours.
     """
     clear: dict[str, str] = json.loads((folder / _FILE).read_text("utf-8"))
     access_key = str(clear.pop("objects_access_key"))
-    return Secrets(objects_access_key=access_key, **{name: SecretStr(value) for name, value in clear.items()})
+    known = {each.name for each in fields(Secrets)}
+    found = {name: SecretStr(value) for name, value in clear.items() if name in known}
+    return Secrets(objects_access_key=access_key, **found)
 
 
 def _clear(value: str | SecretStr) -> str:

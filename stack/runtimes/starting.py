@@ -8,24 +8,22 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
-from stack.components.base import Component, StartError, ToolSource
-from stack.components.catalogue import OBJECT_STORES, catalogue, select
-from stack.components.meilisearch import MEILISEARCH
+from stack.components.base import StartError, ToolSource
+from stack.components.catalogue import OBJECT_STORES, catalogue
 from stack.components.objects import StoreUnfitError
-from stack.components.opensearch import OPENSEARCH
 from stack.runtimes import secrets
 from stack.runtimes.base import Progress
+from stack.runtimes.choosing import choose, with_ports
 from stack.runtimes.files import ServiceUser, make_folder
 from stack.runtimes.janitor import reap
 from stack.runtimes.local import LocalStack
-from stack.runtimes.ports import LOOPBACK, free_ports
-from stack.runtimes.registry import ComponentRecord, create, edit
+from stack.runtimes.registry import create, edit
 from stack.runtimes.signals import uninterrupted
 from stack.runtimes.supervisor import Supervisor, service_user
 from stack.runtimes.watchdog import Watchdog
 from stack.settings import Settings
 
-__all__ = ["choose", "start_local"]
+__all__ = ["start_local"]
 
 StoreName = Literal["seaweedfs", "versitygw"]
 _ROOM = 512 * 1024 * 1024
@@ -38,6 +36,7 @@ def start_local(
     tools: ToolSource,
     *,
     components: Iterable[str] | None = None,
+    without: Iterable[str] = (),
     detached: bool = False,
     progress: Progress | None = None,
     logs: Path | None = None,
@@ -48,7 +47,18 @@ def start_local(
     unfit: dict[str, StoreUnfitError] = {}
     for store in _stores(settings, tools):
         try:
-            stack = _start(settings, tools, store, user, components, detached=detached, progress=progress, logs=logs)
+            names, missing = choose(settings, tools, store, components, without=without)
+            stack = _start(
+                settings,
+                tools,
+                store,
+                user=user,
+                names=names,
+                missing=missing,
+                detached=detached,
+                progress=progress,
+                logs=logs,
+            )
         except StoreUnfitError as error:
             unfit[store] = error
         else:
@@ -69,14 +79,14 @@ def _start(
     settings: Settings,
     tools: ToolSource,
     store: StoreName,
-    user: str | None,
-    components: Iterable[str] | None,
     *,
+    user: str | None,
+    names: list[str],
+    missing: dict[str, str],
     detached: bool,
     progress: Progress | None,
     logs: Path | None,
 ) -> LocalStack:
-    names, missing = choose(settings, tools, store, components)
     folder = _make_place(settings, store, user)
     watchdog = Watchdog(folder.name, folder)
     stack: LocalStack | None = None
@@ -84,7 +94,7 @@ def _start(
         all_components = catalogue(store)
         with edit(folder) as record:
             record.missing = missing
-            record.components = {name: _with_ports(all_components[name]) for name in names}
+            record.components = {name: with_ports(all_components[name]) for name in names}
         stack = LocalStack(settings, folder, tools, watchdog)
         stack.bring_up(names, progress)
         stack.running()
@@ -101,42 +111,6 @@ def _start(
                 watchdog.release()
         raise
     return stack
-
-
-def choose(
-    settings: Settings, tools: ToolSource, store: StoreName, components: Iterable[str] | None
-) -> tuple[list[str], dict[str, str]]:
-    """What to start, and what is left out with the reason.
-
-    Asked for everything, an optional component whose program cannot be had is left out; asked for by name, it must be
-    there.
-
-    Raises:
-        NeedMissingError: a program is missing, named.
-        UsageError: there is no such component.
-    """
-    known = catalogue(store)
-    missing: dict[str, str] = {}
-    if components is None:
-        unwanted = {OPENSEARCH, MEILISEARCH} - set(settings.engines)
-        wanted = [name for name in known if name not in unwanted]
-        for name in wanted:
-            absent = [tool for tool in known[name].tools if known[name].optional and tools.find(tool) is None]
-            if absent:
-                missing[name] = f"{', '.join(absent)} is not installed"
-        wanted = [name for name in wanted if name not in missing]
-    else:
-        wanted = list(components)
-    names = select(known, wanted)
-    for name in names:
-        for tool in known[name].tools:
-            tools.require(tool)
-    return names, missing
-
-
-def _with_ports(component: Component) -> ComponentRecord:
-    ports = dict(zip(component.ports, free_ports(len(component.ports)), strict=True))
-    return ComponentRecord(name=component.name, host=LOOPBACK, ports=ports)
 
 
 def _make_place(settings: Settings, store: StoreName, user: str | None) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import signal
 import subprocess
 import threading
 import time
@@ -75,20 +76,35 @@ class Supervisor:
         self._lock = threading.Lock()
 
     def run(
-        self, arguments: Sequence[str | Path], *, env: Mapping[str, str] | None = None, within: float = 60.0, home: Path
+        self,
+        arguments: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        within: float = 60.0,
+        home: Path,
+        as_ourselves: bool = False,
     ) -> str:
         """Run a program to its end; see `stack.components.base.Runner`."""
         environment = {**self._marks, "HOME": str(home), "LC_ALL": "C.UTF-8", **(env or {})}
-        return run_program(arguments, timeout=within, cwd=home, env=environment, user=self.user).text
+        return run_program(
+            arguments, timeout=within, cwd=home, env=environment, user=None if as_ourselves else self.user
+        ).text
 
-    def spawn(self, launch: Launch, *, log: Path, home: Path) -> ProcessId:
+    def spawn(self, launch: Launch, *, log: Path, home: Path, as_ourselves: bool = False) -> ProcessId:
         """Start a server in a session of its own, its output appended to `log`.
+
+        Args:
+            launch: the server.
+            log: its output.
+            home: its home folder, and that of its temporary files.
+            as_ourselves: as whoever we are, even where servers run as another user.
 
         Raises:
             StartError: it cannot be executed.
         """
         arguments = [str(word) for word in launch.arguments]
         # Nothing is inherited: a server must not behave differently because of who started it.
+        owner = None if as_ourselves else self.owner
         environment = {"PATH": _PATH, "HOME": str(home), "LC_ALL": "C.UTF-8", "TZ": "UTC", "TMPDIR": str(home)}
         with log.open("ab") as output:
             try:
@@ -100,17 +116,17 @@ class Supervisor:
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     start_new_session=True,
-                    user=self.owner[0] if self.owner else None,
-                    group=self.owner[1] if self.owner else None,
-                    extra_groups=[] if self.owner else None,
-                    umask=0o077,
+                    user=owner[0] if owner else None,
+                    group=owner[1] if owner else None,
+                    extra_groups=[] if owner else None,
+                    umask=launch.umask,
                 )
             except OSError as error:
                 raise StartError(
                     "A server's program cannot be executed",
                     on=arguments[0],
                     got=str(error),
-                    fix=f"it must be executable by the user {self.user}" if self.user else "is it installed?",
+                    fix=f"it must be executable by the user {self.user}" if owner else "is it installed?",
                 ) from error
         process = identify(child.pid) or ProcessId(child.pid, 0.0)
         with self._lock:
@@ -129,11 +145,17 @@ class Supervisor:
                 )
         return None if is_running(process) else "the process ended"
 
-    def stop(self, process: ProcessId, launch: Launch, *, slow: float) -> bool:
-        """Ask a process to end, give it its time, then kill it and what is below it; true when asking was enough."""
+    def stop(self, process: ProcessId, number: signal.Signals, *, grace: float) -> bool:
+        """Ask a process to end, give it its time, then kill it and what is below it; true when asking was enough.
+
+        Args:
+            process: the server.
+            number: the signal that asks.
+            grace: seconds.
+        """
         resume_tree(process)
-        if signal_process(process, launch.stop):
-            deadline = time.monotonic() + launch.grace * slow
+        if signal_process(process, number):
+            deadline = time.monotonic() + grace
             while self.ended(process) is None and time.monotonic() < deadline:
                 time.sleep(0.02)
         asked = self.ended(process) is not None

@@ -147,6 +147,24 @@ class Cache:
             shutil.rmtree(folder)
         return [folder.name for folder in left]
 
+    def prune(self, name: str, *, keep: int, newest: str) -> list[str]:
+        """Remove old versions of one tool; call it holding the tool's lock.
+
+        Args:
+            name: the tool.
+            keep: how many stay, those that were laid last.
+            newest: the one that stays in any case.
+
+        Returns:
+            The keys of those that went.
+        """
+        others = [folder for folder in (self.folder / "tools" / name).iterdir() if folder.name != newest]
+        others.sort(key=lambda folder: folder.stat().st_mtime_ns, reverse=True)
+        gone = [folder for folder in others[max(0, keep - 1) :] if not folder.name.startswith(TEMPORARY)]
+        for folder in gone:
+            shutil.rmtree(folder)
+        return [folder.name for folder in gone]
+
     @contextlib.contextmanager
     def laying(self, name: str, key: str) -> Iterator[Path]:
         """A temporary folder that takes the tool's place when the block ends well, and vanishes when it does not."""

@@ -16,7 +16,7 @@ from stack.toolchain.cache import Cache, make_readable, size_of
 from stack.toolchain.errors import ToolchainError
 from stack.toolchain.installed import RECEIPT, Installed, Receipt
 from stack.toolchain.launchers import write_launchers
-from stack.toolchain.manifest import Entry
+from stack.toolchain.manifest import CheckoutSource, Entry
 from stack.toolchain.progress import Progress, SilentProgress
 from stack.toolchain.report import SetupReport
 from stack.toolchain.selection import chosen, failure_of, look_for_others, missing_of
@@ -26,6 +26,7 @@ from stack.toolchain.toolchain import Toolchain
 __all__ = ["run_setup", "setup"]
 
 _WORKERS = 4
+_KEPT_BUILDS = 2  # of each program of this checkout: one may be running while the next is built
 _PROOF_LIMIT = 60.0  # seconds
 _TRAVERSABLE = 0o001
 
@@ -123,17 +124,21 @@ class _Run:
             self._progress.end(name, f"{found.version} in {found.root}", good=True)
 
     def _obtain(self, entry: Entry) -> tuple[Installed, bool]:
-        cache = self._toolchain.cache
+        toolchain, cache = self._toolchain, self._toolchain.cache
         with cache.errors(), cache.exclusive(entry.name, stop=self._stop):
             cache.clean(entry.name)
-            there = self._toolchain.find(entry.name)
+            there = toolchain.find(entry.name)
             if there is not None:  # another setup was faster
                 return there, False
             cache.require_space(entry.disk)
-            folder = self._toolchain.folder(entry)
+            folder = toolchain.folder(entry)
             with cache.laying(entry.name, folder.name) as temporary:
                 self._lay(entry, temporary)
-        found = self._toolchain.find(entry.name)
+                if not toolchain.is_unchanged(entry):
+                    raise ToolchainError(f"The sources of {entry.name} changed while it was built", fix="run it again")
+            if isinstance(entry.source, CheckoutSource):
+                cache.prune(entry.name, keep=_KEPT_BUILDS, newest=folder.name)
+        found = toolchain.find(entry.name)
         if found is None:
             raise ToolchainError(f"{entry.name} was laid but cannot be found", on=str(folder))
         return found, True
@@ -157,15 +162,18 @@ class _Run:
             say=lambda text: self._progress.say(entry.name, text),
             stop=self._stop,
             tool=toolchain.require,
+            builds=toolchain.cache.make("build"),
         )
         laid = install(job)
+        # What is built from this checkout is known by a digest that the builder is not told.
+        version = toolchain.version(entry) if isinstance(entry.source, CheckoutSource) else laid.version
         programs = _programs(entry, root)
         if laid.libraries:
             programs = write_launchers(root, programs, laid.libraries)
         make_readable(root)
         receipt = Receipt(
             name=entry.name,
-            version=laid.version,
+            version=version,
             installed=datetime.now(UTC),
             programs=programs,
             env={**laid.env, **entry.env},

@@ -17,7 +17,15 @@ from stack.errors import EngineRoomError, UsageError
 from stack.settings import load
 from stack.toolchain.errors import ToolchainError
 from stack.toolchain.locks import sha256, write_lock
-from stack.toolchain.manifest import ArchiveSource, DebianSource, Entry, GoSource, MavenSource, WheelSource
+from stack.toolchain.manifest import (
+    ArchiveSource,
+    CheckoutSource,
+    DebianSource,
+    Entry,
+    GoSource,
+    MavenSource,
+    WheelSource,
+)
 from stack.toolchain.sources import archive, maven, wheel
 from stack.toolchain.sources.job import Job
 from stack.toolchain.toolchain import Toolchain
@@ -58,6 +66,10 @@ def renew(toolchain: Toolchain, name: str) -> list[str]:
                 return _archive(job, entry.source)
             case DebianSource():
                 why = "Debian's signed package index is the lock; `engineroom setup` checks it and records what it says"
+            case CheckoutSource():
+                why = (
+                    f"{entry.source.lock} in {entry.source.folder} is the lock; {entry.source.builder} itself renews it"
+                )
             case _:
                 why = "it is not fetched from anywhere"
     raise UsageError(f"{name} has no lock to renew", got=why)

@@ -16,6 +16,7 @@ __all__ = [
     "DEFAULT_MANIFEST",
     "ArchiveFile",
     "ArchiveSource",
+    "CheckoutSource",
     "DebianSource",
     "Entry",
     "Given",
@@ -106,6 +107,25 @@ class ArchiveSource(_Model):
     redirects: tuple[str, ...] = Field(default=(), description="Other hosts the address may lead to.")
 
 
+class CheckoutSource(_Model):
+    """A program built from a folder of this checkout; its version is a digest of the files it is made of.
+
+    The builder's own lock (`Cargo.lock`, `go.sum`, `package-lock.json`) says what else goes into it.
+    """
+
+    kind: Literal["checkout"]
+    folder: str = Field(description="Relative to the toolchain file; a folder that is not there takes its entry away.")
+    builder: Literal["cargo", "go", "npm"]
+    program: str = Field(default="", description="The binary, for Cargo and Go.")
+    package: str = Field(default=".", description="The package to build, for Go.")
+    ignored: tuple[str, ...] = Field(default=(), description="Glob patterns of files that the program is not made of.")
+
+    @property
+    def lock(self) -> str:
+        """The lock's name in the folder."""
+        return {"cargo": "Cargo.lock", "go": "go.sum", "npm": "package-lock.json"}[self.builder]
+
+
 class MachineSource(_Model):
     """Nothing to install: the program is on the machine, or at a path the user gives, or it is missing."""
 
@@ -113,7 +133,8 @@ class MachineSource(_Model):
 
 
 Source = Annotated[
-    WheelSource | DebianSource | GoSource | MavenSource | ArchiveSource | MachineSource, Field(discriminator="kind")
+    WheelSource | DebianSource | GoSource | MavenSource | ArchiveSource | CheckoutSource | MachineSource,
+    Field(discriminator="kind"),
 ]
 
 
@@ -157,7 +178,7 @@ class Entry(_Model):
     name: str = Field(pattern=_NAME)
     version: str
     licence: str = Field(description="SPDX expression.")
-    role: Literal["database", "cache", "objects", "engine", "symbols", "runtime", "builder", "peer"]
+    role: Literal["database", "cache", "objects", "engine", "symbols", "runtime", "builder", "peer", "service"]
     summary: str
     optional: bool = False
     default: bool = Field(default=True, description="Installed by a setup that names nothing.")
@@ -234,10 +255,17 @@ def load_manifest(path: Path = DEFAULT_MANIFEST) -> Manifest:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError("The toolchain file cannot be read", on=str(path), got=str(error), fix=fix) from error
     try:
-        return Manifest.model_validate({**data, "folder": path.parent})
+        manifest = Manifest.model_validate({**data, "folder": path.parent})
     except ValidationError as error:
         problems = "; ".join(f"{_place(data, e['loc'])}: {e['msg']}" for e in error.errors())
         raise UsageError("The toolchain file is not valid", on=str(path), got=problems, fix=fix) from error
+    return manifest.model_copy(update={"tools": tuple(e for e in manifest.tools if _is_here(e, path.parent))})
+
+
+def _is_here(entry: Entry, folder: Path) -> bool:
+    # An installation outside a checkout has no sources of the services, and a service may not be written yet.
+    source = entry.source
+    return not isinstance(source, CheckoutSource) or (folder / source.folder / source.lock).is_file()
 
 
 def _place(data: dict[str, object], loc: tuple[int | str, ...]) -> str:

@@ -11,11 +11,12 @@ from pathlib import Path
 from stack.errors import NeedMissingError
 from stack.settings import RuntimeName, Settings
 from stack.toolchain.cache import Cache
+from stack.toolchain.checkout import digest_of
 from stack.toolchain.errors import GivenPathError
 from stack.toolchain.installed import Installed, load_receipt
 from stack.toolchain.locks import read_lock
 from stack.toolchain.machine import find_given, find_on_machine
-from stack.toolchain.manifest import DEFAULT_MANIFEST, ArchiveSource, Entry, GoSource, load_manifest
+from stack.toolchain.manifest import DEFAULT_MANIFEST, ArchiveSource, CheckoutSource, Entry, GoSource, load_manifest
 from stack.toolchain.progress import Progress
 from stack.toolchain.report import Row, SetupReport, State
 
@@ -45,6 +46,7 @@ class Toolchain:
         self.cache = Cache(settings.cache_dir)
         self.manifest = load_manifest(manifest or DEFAULT_MANIFEST)
         self._on_machine: dict[str, Installed | None] = {}
+        self._sources: dict[str, str] = {}
 
     def entries(self) -> list[Entry]:
         """Everything the toolchain file names, in its order."""
@@ -81,7 +83,9 @@ class Toolchain:
             entry = self.manifest.entry(name)
             raise NeedMissingError(
                 name,
-                f"{name} {entry.version} is not installed",
+                f"{name} is not built from these sources"
+                if isinstance(entry.source, CheckoutSource)
+                else f"{name} {entry.version} is not installed",
                 on=str(self.cache.folder),
                 got="without it there is no verdict on: " + "; ".join(entry.costs),
                 fix=self.hint(entry),
@@ -107,7 +111,18 @@ class Toolchain:
 
     def folder(self, entry: Entry) -> Path:
         """Where an entry is installed; another lock, source or machine type is another folder."""
+        if isinstance(entry.source, CheckoutSource):
+            return self.cache.tool(entry.name, self.version(entry))
         return self.cache.tool(entry.name, f"{entry.version}-{self._digest(entry)}")
+
+    def version(self, entry: Entry) -> str:
+        """What an entry asks for: the version in the file, or the digest of what is built from this checkout."""
+        return self._digest(entry) if isinstance(entry.source, CheckoutSource) else entry.version
+
+    def is_unchanged(self, entry: Entry) -> bool:
+        """Whether the sources of a program built from this checkout are still those that its digest stands for."""
+        source = entry.source
+        return not isinstance(source, CheckoutSource) or self._source_digest(entry, source) == self._files(source)
 
     def checksums(self, entry: Entry) -> dict[str, str] | None:
         """The lock of an entry, None when it has none of that form."""
@@ -156,7 +171,18 @@ class Toolchain:
         if isinstance(entry.source, GoSource):
             module = self.manifest.folder / entry.source.folder
             parts["module"] = [(module / name).read_text("utf-8") for name in ("go.mod", "go.sum")]
+        if isinstance(entry.source, CheckoutSource):
+            parts["files"] = self._source_digest(entry, entry.source)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]
+
+    def _source_digest(self, entry: Entry, source: CheckoutSource) -> str:
+        # Read once: for as long as this object lives, a stack that it started keeps its programs, whatever is edited.
+        if entry.name not in self._sources:
+            self._sources[entry.name] = self._files(source)
+        return self._sources[entry.name]
+
+    def _files(self, source: CheckoutSource) -> str:
+        return digest_of(self.manifest.folder / source.folder, source.ignored)
 
     def _row(self, entry: Entry) -> Row:
         found: Installed | None = None
@@ -169,7 +195,7 @@ class Toolchain:
             state, where = "wrong", str(error)
         return Row(
             name=entry.name,
-            version=found.version if found else entry.version,
+            version=found.version if found else self.version(entry),
             licence=entry.licence,
             source=entry.source.kind,
             # Nothing vouches for a program that was on the machine or that the user gave.

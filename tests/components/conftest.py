@@ -52,5 +52,7 @@ def plan(tmp_path: Path) -> Plan:
         objects_access_key="ACCESS",
         objects_secret_key=SecretStr("secret-objects"),
         meilisearch=SecretStr("secret-meilisearch"),
+        git_token=SecretStr("secret-git-token"),
+        search_token=SecretStr("secret-search-token"),
     )
     return Plan(run="r1", sites=sites, secrets=secrets, tools=MadeUpTools(), git_root=tmp_path / "git")

@@ -31,11 +31,12 @@ def test_no_secret_is_an_argument(component: Component, plan: Plan) -> None:
 
 @pytest.mark.parametrize("component", EVERY, ids=identity)
 def test_ports_and_host_reach_the_server(component: Component, plan: Plan) -> None:
-    """Each named port is somewhere in the arguments or the configuration, and so is the address to listen on."""
+    """Each named port is in the arguments, the configuration or the variables, and so is the address to listen on."""
     if component.tools == ("versitygw",):
         one_port = dataclasses.replace(plan.site("objects"), ports={"server": 10_999})
         plan = dataclasses.replace(plan, sites={**plan.sites, "objects": one_port})
-    told = "\n".join([*map(str, component.launch(plan).arguments), *component.files(plan).values()])
+    launch = component.launch(plan)
+    told = "\n".join([*map(str, launch.arguments), *component.files(plan).values(), *launch.env.values()])
     site = plan.site(component.name)
     assert {name for name, port in site.ports.items() if str(port) not in told} == set()
     assert site.host in told
@@ -90,16 +91,16 @@ def test_an_unknown_component_is_a_usage_error() -> None:
     assert "redis" in refused.value.fix.split(", ")
 
 
-def test_what_must_come_before_is_required() -> None:
-    """Nothing waits for a component that may not be there, and nobody waits in a circle."""
+def test_nobody_waits_in_a_circle() -> None:
+    """Whatever is required exists, and nobody waits in a circle, whichever components a stack has."""
     for store in OBJECT_STORES:
         known = catalogue(store)
         settled: set[str] = set()
         left = dict(known)
         for component in known.values():
-            assert set(component.after) <= set(component.requires)
+            assert {*component.requires, *component.one_of} <= set(known)
         while left:
-            able = [name for name, component in left.items() if settled.issuperset(component.after)]
+            able = [name for name, each in left.items() if settled.issuperset(known.keys() & set(each.after))]
             assert able, f"these wait for each other: {sorted(left)}"
             settled.update(able)
             for name in able:

@@ -110,7 +110,7 @@ def test_http_answers(url: str) -> None:
     """A 200 whose body is accepted holds; a refusal and a body that is not accepted say what is wrong."""
     right = {"X-Key": "right"}
     assert HttpAnswers(url, headers=right)().ok
-    assert HttpAnswers(url)() == Seen(ok=False, what=f"{url} answered 403")
+    assert HttpAnswers(url)() == Seen(ok=False, what=f"{url} answered 403 body")
     seen = HttpAnswers(url, headers=right, accept=lambda body: f"no good: {body.decode()}")()
     assert seen == Seen(ok=False, what=f"{url} answered no good: body")
 

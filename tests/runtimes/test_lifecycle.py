@@ -14,7 +14,7 @@ import pytest
 
 from stack.components.base import StartError
 from stack.errors import NeedMissingError
-from stack.runtimes import reap, running, start, starting
+from stack.runtimes import choosing, reap, running, start
 from stack.runtimes.leftovers import processes_of
 from stack.runtimes.local import LocalStack
 from stack.runtimes.registry import folders, read
@@ -194,7 +194,7 @@ def test_a_taken_port_is_exchanged(own: Settings, monkeypatch: pytest.MonkeyPatc
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        monkeypatch.setattr(starting, "free_ports", lambda _count: [port])
+        monkeypatch.setattr(choosing, "free_ports", lambda _count: [port])
         steps: list[tuple[str, str]] = []
         stack = start(
             own, components=["postgresql-primary"], progress=lambda component, doing: steps.append((component, doing))

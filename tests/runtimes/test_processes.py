@@ -179,7 +179,7 @@ def test_a_server_that_ends_when_asked_is_not_killed(supervisor: Supervisor, tmp
     launch = script(tmp_path, "trap 'exit 7' TERM; echo up; while :; do sleep 0.05; done")
     process = supervisor.spawn(launch, log=log, home=tmp_path)
     eventually("up", lambda: "up" in log.read_text())
-    assert supervisor.stop(process, launch, slow=1)
+    assert supervisor.stop(process, launch.stop, grace=launch.grace)
     assert supervisor.ended(process) == "the process ended with exit code 7"
 
 
@@ -190,7 +190,7 @@ def test_a_server_that_does_not_end_is_killed(supervisor: Supervisor, tmp_path: 
     process = supervisor.spawn(launch, log=log, home=tmp_path)
     eventually("up", lambda: "up" in log.read_text())
     members = tree(process)
-    assert not supervisor.stop(process, launch, slow=1)
+    assert not supervisor.stop(process, launch.stop, grace=launch.grace)
     assert [member for member in members if is_running(member)] == []
 
 

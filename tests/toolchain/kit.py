@@ -98,5 +98,6 @@ def job(folder: Path, text: str, checksums: dict[str, str] | None = None, *tools
         say=lambda _: None,
         stop=threading.Event(),
         tool=known.__getitem__,
+        builds=folder / "build",
     )
     return made, entry

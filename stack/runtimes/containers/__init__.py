@@ -28,6 +28,7 @@ def start(
     settings: Settings,
     *,
     components: Iterable[str] | None = None,
+    without: Iterable[str] = (),
     detached: bool = False,
     progress: Progress | None = None,
     logs: Path | None = None,
@@ -35,7 +36,9 @@ def start(
     """Start a stack; see `stack.runtimes.start`."""
     from stack.runtimes.containers.starting import start_containers  # noqa: PLC0415
 
-    return start_containers(settings, components=components, detached=detached, progress=progress, logs=logs)
+    return start_containers(
+        settings, components=components, without=without, detached=detached, progress=progress, logs=logs
+    )
 
 
 def running(settings: Settings) -> list[Stack]:

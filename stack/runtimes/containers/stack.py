@@ -14,8 +14,8 @@ from docker.errors import APIError, DockerException
 
 from stack.addresses import Addresses
 from stack.components.base import Component, Plan
-from stack.components.catalogue import catalogue
-from stack.errors import EngineRoomError, UsageError
+from stack.components.catalogue import catalogue, select
+from stack.errors import EngineRoomError, NeedMissingError, UsageError
 from stack.runtimes import secrets
 from stack.runtimes.base import ComponentStatus, Progress
 from stack.runtimes.containers.bringing_up import BringUp, await_condition
@@ -206,6 +206,27 @@ class ContainersStack:
         self._stop_one(self._components[component], self._containers().get(component))
         self.bring_up([component])
 
+    def add(self, names: Iterable[str]) -> list[str]:
+        """Refuse: what a pod publishes is fixed when it is made.
+
+        Raises:
+            NeedMissingError: always, unless there is nothing to add.
+        """
+        fresh = [name for name in select(self._components, names) if name not in self._record().components]
+        if fresh:
+            raise _fixed(fresh)
+        return fresh
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Refuse, as `add` does.
+
+        Raises:
+            NeedMissingError: always, unless there is nothing to remove.
+        """
+        gone = list(names)
+        if gone:
+            raise _fixed(gone)
+
     def deaths(self) -> list[str]:
         """Components that ended by themselves, with their last output."""
         containers = self._containers()
@@ -324,3 +345,12 @@ class ContainersStack:
         if container is None or why is not None:
             raise EngineRoomError(f"{name} is not running", on=name, got=why or "", fix=f"restart {name} first")
         return container
+
+
+def _fixed(names: list[str]) -> NeedMissingError:
+    return NeedMissingError(
+        "local",
+        "The components of a stack of containers are fixed when it starts",
+        got=", ".join(names),
+        fix="use the local runtime for it",
+    )

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from stack.components.base import Component, StartError
-from stack.components.catalogue import catalogue, select
+from stack.components.catalogue import catalogue, expand, select
+from stack.components.meilisearch import MEILISEARCH
+from stack.components.opensearch import OPENSEARCH
 from stack.errors import NeedMissingError
 from stack.runtimes import secrets
 from stack.runtimes.base import Progress
@@ -40,12 +42,13 @@ def start_containers(
     settings: Settings,
     *,
     components: Iterable[str] | None = None,
+    without: Iterable[str] = (),
     detached: bool = False,
     progress: Progress | None = None,
     logs: Path | None = None,
 ) -> ContainersStack:
     """Start a stack on the container engine; see `stack.runtimes.start`."""
-    names, missing = choose(settings, components)
+    names, missing = choose(settings, components, without=without)
     client = engine()
     try:
         require(client, settings)
@@ -80,7 +83,9 @@ def start_containers(
     return stack
 
 
-def choose(settings: Settings, components: Iterable[str] | None) -> tuple[list[str], dict[str, str]]:
+def choose(
+    settings: Settings, components: Iterable[str] | None, *, without: Iterable[str] = ()
+) -> tuple[list[str], dict[str, str]]:
     """What to start, and what of the whole stack there are no containers of yet, with the reason.
 
     Raises:
@@ -92,8 +97,10 @@ def choose(settings: Settings, components: Iterable[str] | None) -> tuple[list[s
     if settings.objects != _STORE:
         raise NeedMissingError(NEED, f"There is no image with the store {settings.objects} yet", fix=f"use {_STORE}")
     if components is None:
-        return [name for name in known if name in SUPPORTED], {
-            name: reason for name in known if name not in SUPPORTED and (name in settings.engines or name == "git")
+        unwanted = {OPENSEARCH, MEILISEARCH} - set(settings.engines) | set(expand(known, without))
+        wanted = [name for name in known if name not in unwanted]
+        return [name for name in wanted if name in SUPPORTED], {
+            name: reason for name in wanted if name not in SUPPORTED
         }
     names = select(known, components)
     absent = [name for name in names if name not in SUPPORTED]

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from stack.toolchain.errors import ToolchainError
-from stack.toolchain.manifest import ArchiveSource, DebianSource, GoSource, MavenSource, WheelSource
-from stack.toolchain.sources import archive, debian, gomodule, maven, wheel
+from stack.toolchain.manifest import (
+    ArchiveSource,
+    CheckoutSource,
+    DebianSource,
+    GoSource,
+    MavenSource,
+    WheelSource,
+)
+from stack.toolchain.sources import archive, checkout, debian, gomodule, maven, wheel
 from stack.toolchain.sources.job import Job, Laid
 
 __all__ = ["Job", "Laid", "install"]
@@ -28,6 +35,8 @@ def install(job: Job) -> Laid:
             return maven.install(job, source)
         case ArchiveSource():
             return archive.install(job, source)
+        case CheckoutSource():
+            return checkout.install(job, source)
     machine, given = job.entry.machine, job.entry.given
     hint = machine.hint if machine else f"give its path in {given.variable}" if given else ""
     raise ToolchainError(f"{job.entry.name} is not on this machine, and nothing here installs it", fix=hint)

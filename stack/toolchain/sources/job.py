@@ -19,8 +19,8 @@ from stack.toolchain.manifest import Entry
 __all__ = ["Job", "Laid", "telling"]
 
 _KEPT = 6
-# As Maven, apt and pip begin them.
-_ERROR_LINE = re.compile(r"(\[ERROR\]|E:|ERROR:)\s*\S")
+# As Maven, apt, pip, Cargo and npm begin them.
+_ERROR_LINE = re.compile(r"(\[ERROR\]|E:|ERROR:|error(\[\w+\])?:|npm error)\s*\S")
 _SAYS_FULL = ("no space left on device", "disk quota exceeded")
 
 
@@ -38,6 +38,7 @@ class Job:
         stop: set when the user wants to end.
         tool: another tool, already installed.
         machine: machine type as `uname -m` tells it.
+        builds: folder that keeps what incremental builds need.
     """
 
     entry: Entry
@@ -49,6 +50,7 @@ class Job:
     stop: threading.Event
     tool: Callable[[str], Installed]
     machine: str = field(default_factory=platform.machine)
+    builds: Path = Path("build")
 
     @property
     def lock_file(self) -> str:
