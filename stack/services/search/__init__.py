@@ -1,0 +1,1 @@
+"""The search over HTTP, and the daemon that keeps its index up to date."""
