@@ -6,6 +6,8 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
@@ -269,18 +271,37 @@ def verify(settings: Settings, paths: tuple[Path, ...], runtime: RuntimeName | N
     return int(pytest.main([f"--runtime={runtime or settings.runtime}", *chosen]))
 
 
-def _reference(settings: Settings, stack: Stack) -> Reference:
+@contextmanager
+def _reference(settings: Settings, stack: Stack) -> Iterator[Reference]:
+    """The forge on a stack; what goes wrong because somebody ended the stack meanwhile is told as just that."""
     from stack.packages import package_clients  # noqa: PLC0415
     from stack.reference import Reference  # noqa: PLC0415
 
     toolchain = Toolchain(settings)
-    return Reference(
-        stack.addresses,
-        folder=stack.folder / "reference",
-        ctags=toolchain.require("ctags").program("ctags"),
-        clients=package_clients(toolchain),
-        patience=settings.engine_patience,
-    )
+    try:
+        with Reference(
+            stack.addresses,
+            folder=stack.folder / "reference",
+            ctags=toolchain.require("ctags").program("ctags"),
+            clients=package_clients(toolchain),
+            patience=settings.engine_patience,
+        ) as reference:
+            yield reference
+    except UsageError:
+        raise
+    except Exception as error:
+        if _is_running(settings, stack):
+            raise
+        raise EngineRoomError(
+            "The stack was ended while this command worked on it",
+            on=stack.name,
+            got=str(error).partition("\n")[0],
+            fix="`engineroom up` starts one",
+        ) from error
+
+
+def _is_running(settings: Settings, stack: Stack) -> bool:
+    return any(other.name == stack.name for other in running(settings))
 
 
 def _kinds(reference: Reference) -> list[EngineKind]:

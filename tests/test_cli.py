@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from stack import cli
+from stack.addresses import Addresses
 from stack.search.results import CodeHit, Line, Results
 from stack.search.show import show_results
 
@@ -92,6 +94,35 @@ def test_an_unknown_component_is_named_before_anything_starts(capsys: pytest.Cap
     """64, with the names there are."""
     assert call("up", "--components", "postgres") == 64
     assert "postgresql" in capsys.readouterr().err
+
+
+@dataclass
+class EndedStack:
+    """A stack that somebody ends while a command works on it."""
+
+    name: str = "r1"
+    folder: Path = Path("/nowhere")
+    addresses: Addresses = field(default_factory=Addresses)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+@pytest.mark.parametrize("verb", [("index",), ("search", "x")])
+def test_a_stack_that_is_ended_meanwhile_is_told_as_such(
+    verb: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever was met first because of it: 2, and no traceback."""
+    looks = iter([[EndedStack()]])
+    monkeypatch.setattr(cli, "running", lambda _settings: next(looks, []))
+
+    def vanished(*_: object, **__: object) -> None:
+        raise FileNotFoundError(2, "No such file or directory", "/nowhere/reference/exact")
+
+    monkeypatch.setattr("stack.reference.Reference.__init__", vanished)
+    assert call(*verb) == 2
+    err = capsys.readouterr().err
+    assert "was ended while this command worked on it" in err
+    assert "r1" in err
+    assert "/nowhere/reference/exact" in err
 
 
 _HIT = CodeHit(

@@ -166,7 +166,7 @@ class Indexer:
         """
         begun = time.monotonic()
         report = Report(self.engine.name)
-        with translated(), _Patient(self.state, self.lock_wait):
+        with translated(self.state.place), _Patient(self.state, self.lock_wait):
             report.rebuilt = self._same_generation()
             self._take_events()
             run = _Run(self, report, full=full or report.rebuilt)

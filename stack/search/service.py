@@ -159,7 +159,7 @@ class Search:
             QueryError: the query cannot be understood; says what, where and what would be right.
             EngineError: the engine does not answer.
         """
-        with translated():
+        with translated(self._state.place):
             return self._answered(text, viewer, page, per_page)
 
     def _answered(self, text: str, viewer: str | None, page: int, per_page: int) -> Results:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import class_row
 from psycopg.sql import SQL, Identifier
 
@@ -43,13 +44,16 @@ class StateError(EngineRoomError):
 
 
 @contextmanager
-def translated() -> Iterator[None]:
-    """Say what is wrong with the state's database as everything else here does."""
+def translated(place: str = "") -> Iterator[None]:
+    """Say what is wrong with the state's database as everything else here does; `place` says which one it is."""
     try:
         yield
     except psycopg.Error as error:
         raise StateError(
-            "The database that keeps what is indexed failed", got=str(error).strip(), fix="is PostgreSQL running?"
+            "The database that keeps what is indexed failed",
+            on=place,
+            got=str(error).strip(),
+            fix="is PostgreSQL running? `engineroom status` tells",
         ) from error
 
 
@@ -109,13 +113,15 @@ def _columns(names: Sequence[str], table: str = "") -> SQL | object:
 
 
 class State:
-    """The state of one engine. Not for use by several threads at once."""
+    """The state of one engine. Not for use by several threads at once; `place` is where it is kept, for people."""
 
     def __init__(self, conninfo: str, engine: str) -> None:
         """Connect; `engine` is the engine's name, `conninfo` a libpq connection string."""
         self.engine = engine
         self._conninfo = conninfo
-        with translated():
+        known = conninfo_to_dict(conninfo)
+        self.place = f"{known.get('host', '')}:{known.get('port', '')}/{known.get('dbname', '')}"
+        with translated(self.place):
             self._db = psycopg.connect(conninfo, autocommit=True, application_name=f"engineroom-index-{engine}")
 
     def __enter__(self) -> Self:
@@ -167,7 +173,8 @@ class State:
         try:
             yield
         finally:
-            if not self._db.closed:
+            # Where the connection broke the lock is gone with it, and whatever came of that is told by others.
+            with suppress(psycopg.OperationalError):
                 self._db.execute("SELECT pg_advisory_unlock(%s, hashtext(%s))", (_LOCK_CLASS, key))
 
     def repositories(self) -> dict[int, IndexedRepository]:

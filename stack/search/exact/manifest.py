@@ -145,9 +145,12 @@ def read_dead(folder: Path, entry: Entry) -> NDArray[np.bool_] | None:
 
 
 def sweep(folder: Path, manifest: Manifest) -> None:
-    """Remove what no commit names: left by a writer that died, or superseded. Only under the lock."""
+    """Remove what no commit names: left by a writer that died, or superseded. Only under the lock.
+
+    Of a folder that somebody removed there is nothing left to remove.
+    """
     known = {MANIFEST, _LOCK} | {name for entry in manifest.entries for name in (entry.name, entry.dead)}
-    for path in folder.iterdir():
+    for path in folder.iterdir() if folder.is_dir() else ():
         if path.name not in known and path.is_file():
             path.unlink(missing_ok=True)
 

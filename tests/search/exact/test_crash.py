@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -35,6 +36,12 @@ def _failing(real: Callable[..., object], calls: list[int], at: int) -> Callable
         return real(*args, **kwargs)
 
     return call
+
+
+def _fail_without_a_folder(index: ExactIndex, folder: Path) -> None:
+    with index.writer():
+        shutil.rmtree(folder)
+        raise ValueError("the engine is away")
 
 
 @pytest.mark.parametrize("at", range(1, 12))
@@ -266,3 +273,12 @@ def test_a_damaged_manifest_is_an_index_without_a_generation(tmp_path: Path, con
     assert again.ensure("second") == "second"
     assert again.damaged == ()
     assert list(tmp_path.glob("*.segment")) == []
+
+
+def test_a_folder_that_vanished_is_not_what_is_complained_of(tmp_path: Path) -> None:
+    """A stack that was ended takes its indexes with it; whatever the writer's user met first is told."""
+    folder = tmp_path / "index"
+    index = ExactIndex(folder)
+    index.ensure("g1")
+    with pytest.raises(ValueError, match="the engine is away"):
+        _fail_without_a_folder(index, folder)
