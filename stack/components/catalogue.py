@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from stack.components.api import Api
 from stack.components.base import Component
 from stack.components.git_daemon import GitDaemon
 from stack.components.git_http import GitService
@@ -11,12 +12,14 @@ from stack.components.meilisearch import Meilisearch
 from stack.components.opensearch import OpenSearch
 from stack.components.postgresql import PRIMARY, REPLICA, Primary, Replica
 from stack.components.redis import NODES, RedisNode
+from stack.components.runner import JobRunner
+from stack.components.search import Indexer, SearchService
 from stack.components.seaweedfs import SeaweedFS
 from stack.components.services import Service
 from stack.components.versitygw import VersityGateway
 from stack.errors import UsageError
 
-__all__ = ["GROUPS", "OBJECT_STORES", "catalogue", "expand", "select"]
+__all__ = ["GROUPS", "OBJECT_STORES", "catalogue", "expand", "select", "services"]
 
 OBJECT_STORES: dict[str, type[SeaweedFS | VersityGateway]] = {
     "seaweedfs": SeaweedFS,
@@ -36,10 +39,15 @@ def catalogue(objects: str) -> dict[str, Component]:
         OpenSearch(),
         Meilisearch(),
         GitDaemon(),
-        GitService(),
+        # A service whose code this checkout does not have is no component of it.
+        *(each for each in services() if each.is_written),
     ]
-    # A service whose code this checkout does not have is no component of it.
-    return {each.name: each for each in components if not isinstance(each, Service) or each.is_written}
+    return {each.name: each for each in components}
+
+
+def services() -> list[Service]:
+    """The services of the forge, also those whose code this checkout does not have."""
+    return [GitService(), SearchService(), Indexer(), JobRunner(), Api()]
 
 
 def expand(components: Mapping[str, Component], wanted: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from stack.components.base import Plan
 from stack.components.postgresql import PRIMARY
 from stack.components.services import Service, base_url
 
-__all__ = ["GIT_HTTP", "GIT_SERVICE", "GitService", "git_variables"]
+__all__ = ["GIT_HTTP", "GIT_SERVICE", "GitService", "git_secrets", "git_variables"]
 
 GIT_HTTP = "git-http"
 GIT_SERVICE = "git-service"
@@ -57,3 +57,8 @@ class GitService(Service):
 def git_variables(plan: Plan) -> dict[str, str]:
     """How another service of the plan finds this one; empty when the plan lacks it."""
     return {"GIT_URL": base_url(plan, GIT_HTTP)} if GIT_HTTP in plan.sites else {}
+
+
+def git_secrets(plan: Plan) -> dict[str, str]:
+    """What another service of the plan shows to this one; empty when the plan lacks it."""
+    return {"GIT_TOKEN": plan.secrets.git_token.get_secret_value()} if GIT_HTTP in plan.sites else {}

@@ -2,16 +2,74 @@
 
 from __future__ import annotations
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from stack.addresses import Addresses, ObjectStoreAddress
 from stack.components.base import Component, Plan, StartError
 from stack.components.objects_probe import Capabilities, probe
-from stack.components.s3 import KeepsObjects, ListsBuckets
+from stack.components.s3 import KeepsObjects, ListsBuckets, ensure_bucket
 from stack.components.waits import Condition, WaitGaveUpError, wait
 
-__all__ = ["OBJECTS", "ObjectStore", "StoreUnfitError"]
+__all__ = [
+    "BUCKET",
+    "OBJECTS",
+    "ObjectStore",
+    "StoreUnfitError",
+    "object_secrets",
+    "object_variables",
+    "store_address",
+    "with_bucket",
+]
 
 OBJECTS = "objects"
+BUCKET = "forge"
+"""Where the services keep attachments and the logs of jobs."""
 _FIRST_WRITE_WITHIN = 20.0
+
+
+def store_address(plan: Plan) -> ObjectStoreAddress:
+    """The S3 endpoint of the plan's store."""
+    site = plan.site(OBJECTS)
+    return ObjectStoreAddress(
+        endpoint=f"http://{site.host}:{site.ports['server']}",
+        access_key=plan.secrets.objects_access_key,
+        secret_key=plan.secrets.objects_secret_key,
+    )
+
+
+def object_variables(plan: Plan) -> dict[str, str]:
+    """How a service finds the store; empty when the plan lacks it."""
+    if OBJECTS not in plan.sites:
+        return {}
+    address = store_address(plan)
+    return {
+        "S3_ENDPOINT": address.endpoint,
+        "S3_ACCESS_KEY": address.access_key,
+        "S3_BUCKET": BUCKET,
+        "S3_REGION": address.region,
+    }
+
+
+def object_secrets(plan: Plan) -> dict[str, str]:
+    """What a service shows to the store; empty when the plan lacks it."""
+    return {"S3_SECRET_KEY": plan.secrets.objects_secret_key.get_secret_value()} if OBJECTS in plan.sites else {}
+
+
+def with_bucket(plan: Plan) -> None:
+    """See to it that the services' bucket is there, where the plan has a store.
+
+    Raises:
+        StartError: the store refused.
+    """
+    if OBJECTS not in plan.sites:
+        return
+    address = store_address(plan)
+    try:
+        ensure_bucket(address, BUCKET)
+    except (BotoCoreError, ClientError) as error:
+        raise StartError(
+            f"The bucket {BUCKET} cannot be made", on=address.endpoint, got=str(error), fix="look at the store's log"
+        ) from error
 
 
 class StoreUnfitError(StartError):
@@ -35,12 +93,7 @@ class ObjectStore(Component):
 
     def objects_address(self, plan: Plan) -> ObjectStoreAddress:
         """The S3 endpoint."""
-        site = plan.site(self.name)
-        return ObjectStoreAddress(
-            endpoint=f"http://{site.host}:{site.ports['server']}",
-            access_key=plan.secrets.objects_access_key,
-            secret_key=plan.secrets.objects_secret_key,
-        )
+        return store_address(plan)
 
     def answers(self, plan: Plan) -> Condition:
         """An authenticated listing is answered."""

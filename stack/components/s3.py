@@ -16,7 +16,7 @@ from stack.components.waits import Seen
 if TYPE_CHECKING:  # the stubs are only there for development
     from mypy_boto3_s3 import S3Client
 
-__all__ = ["KeepsObjects", "ListsBuckets", "code_of", "s3_client"]
+__all__ = ["KeepsObjects", "ListsBuckets", "code_of", "ensure_bucket", "s3_client"]
 
 _READY_BUCKET = "engineroom-ready"
 
@@ -45,6 +45,20 @@ def s3_client(address: ObjectStoreAddress, *, timeout: float = 5.0) -> S3Client:
 def code_of(error: ClientError) -> str:
     """The S3 error code (`AccessDenied`)."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def ensure_bucket(address: ObjectStoreAddress, name: str) -> None:
+    """Make a bucket unless it is there; several services may do so at once.
+
+    Raises:
+        BotoCoreError: the store does not answer.
+        ClientError: it refuses.
+    """
+    try:
+        s3_client(address).create_bucket(Bucket=name)
+    except ClientError as error:
+        if code_of(error) not in {"BucketAlreadyOwnedByYou", "BucketAlreadyExists"}:
+            raise
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import abc
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,7 +15,7 @@ from stack.components.postgresql import owner_address
 from stack.components.waits import Condition, HttpAnswers
 from stack.errors import EngineRoomError
 
-__all__ = ["COLLECTOR", "SERVICES", "Service", "base_url", "bring_schema"]
+__all__ = ["COLLECTOR", "SERVICES", "PythonService", "Service", "base_url", "bring_schema"]
 
 SERVICES = Path(__file__).resolve().parents[1] / "services"
 COLLECTOR = "collector"
@@ -40,7 +42,7 @@ class Service(Component):
     start_within = 60.0
     service: str
     prefix: str
-    code: str
+    code: str = ""
     field: Field
     needs_database: bool = True
     umask: int = 0o077
@@ -125,6 +127,31 @@ class Service(Component):
             # 5 s by default: nobody wants to wait that long for a trace of what they just did.
             "OTEL_BSP_SCHEDULE_DELAY": "1000",
         }
+
+
+class PythonService(Service):
+    """A service of this environment's own Python.
+
+    Attributes:
+        module: what `python -m` runs.
+    """
+
+    module: str
+
+    @property
+    def is_written(self) -> bool:
+        """Whether this environment has its module."""
+        path = SERVICES.parents[1].joinpath(*self.module.split("."))
+        return path.with_suffix(".py").is_file() or (path / "__main__.py").is_file()
+
+    def arguments(self, plan: Plan) -> Sequence[str | Path]:  # noqa: ARG002 - nothing of the toolchain
+        """The interpreter that we are run by."""
+        return [sys.executable, "-m", self.module]
+
+    def launch(self, plan: Plan) -> Launch:
+        """With the checkout's own code, which need not be installed."""
+        launch = super().launch(plan)
+        return replace(launch, env={**launch.env, "PYTHONPATH": str(SERVICES.parents[1]), "PYTHONUNBUFFERED": "1"})
 
 
 def base_url(plan: Plan, name: str) -> str:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from stack.components.base import Plan, Secrets, Site, Tool
-from stack.components.catalogue import catalogue
+from stack.components.catalogue import catalogue, services
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,11 @@ class MadeUpTools:
 
 @pytest.fixture
 def plan(tmp_path: Path) -> Plan:
-    """Every component at a site of its own, with ports from 10000 on."""
+    """Every component, and every service, at a site of its own, with ports from 10000 on."""
     sites = {}
     port = 10_000
-    for name, component in catalogue("seaweedfs").items():
+    components = catalogue("seaweedfs") | {service.name: service for service in services()}
+    for name, component in components.items():
         ports = {}
         for each in component.ports:
             ports[each] = port
