@@ -26,7 +26,7 @@ from stack.toolchain.manifest import (
     MavenSource,
     WheelSource,
 )
-from stack.toolchain.sources import archive, maven, wheel
+from stack.toolchain.sources import archive, maven, ocb, wheel
 from stack.toolchain.sources.job import Job
 from stack.toolchain.toolchain import Toolchain
 
@@ -117,6 +117,8 @@ def _jars(job: Job, source: MavenSource) -> list[str]:
 
 
 def _module(job: Job, source: GoSource) -> list[str]:
+    if source.builder is not None:
+        return ocb.renew(job, source, job.downloads)
     module = job.folder / source.folder
     wanted = f"{source.package}@v{job.entry.version}"
     go = job.tool("go").program("go")

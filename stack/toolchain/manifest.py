@@ -68,6 +68,10 @@ class GoSource(_Model):
     folder: str = Field(description="Module folder, relative to the toolchain file.")
     package: str
     program: str
+    builder: str | None = Field(
+        default=None, description="Manifest from which the Collector's builder first writes the program's sources."
+    )
+    modules: tuple[str, ...] = Field(default=(), description="Folders of our own modules that the manifest names.")
 
 
 class MavenModule(_Model):
@@ -178,7 +182,9 @@ class Entry(_Model):
     name: str = Field(pattern=_NAME)
     version: str
     licence: str = Field(description="SPDX expression.")
-    role: Literal["database", "cache", "objects", "engine", "symbols", "runtime", "builder", "peer", "service"]
+    role: Literal[
+        "database", "cache", "objects", "engine", "symbols", "runtime", "builder", "peer", "service", "telemetry"
+    ]
     summary: str
     optional: bool = False
     default: bool = Field(default=True, description="Installed by a setup that names nothing.")

@@ -16,9 +16,18 @@ from stack.toolchain.errors import GivenPathError
 from stack.toolchain.installed import Installed, load_receipt
 from stack.toolchain.locks import read_lock
 from stack.toolchain.machine import find_given, find_on_machine
-from stack.toolchain.manifest import DEFAULT_MANIFEST, ArchiveSource, CheckoutSource, Entry, GoSource, load_manifest
+from stack.toolchain.manifest import (
+    DEFAULT_MANIFEST,
+    ArchiveSource,
+    CheckoutSource,
+    Entry,
+    GoSource,
+    Source,
+    load_manifest,
+)
 from stack.toolchain.progress import Progress
 from stack.toolchain.report import Row, SetupReport, State
+from stack.toolchain.sources.ocb import sources as written_from
 
 __all__ = ["Toolchain"]
 
@@ -162,7 +171,7 @@ class Toolchain:
         parts = {
             "layout": _LAYOUT_OF_KIND.get(entry.source.kind, _LAYOUT),
             "machine": platform.machine(),
-            "source": entry.source.model_dump(mode="json"),
+            "source": _told(entry.source),
             "programs": entry.programs,
             "aliases": entry.aliases,
             "env": entry.env,
@@ -171,6 +180,9 @@ class Toolchain:
         if isinstance(entry.source, GoSource):
             module = self.manifest.folder / entry.source.folder
             parts["module"] = [(module / name).read_text("utf-8") for name in ("go.mod", "go.sum")]
+            written = written_from(self.manifest.folder, entry.source)
+            if written:
+                parts["written"] = [[path.name, path.read_text("utf-8")] for path in written]
         if isinstance(entry.source, CheckoutSource):
             parts["files"] = self._source_digest(entry, entry.source)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]
@@ -206,6 +218,12 @@ class Toolchain:
             optional=entry.optional,
             costs=entry.costs,
         )
+
+
+def _told(source: Source) -> dict[str, object]:
+    told: dict[str, object] = source.model_dump(mode="json")
+    # Keys that came later, and that a source does not use, leave the digest of what is installed as it was.
+    return {name: value for name, value in told.items() if value or name not in {"builder", "modules"}}
 
 
 def _is_locked(entry: Entry) -> bool:

@@ -13,6 +13,8 @@ from stack.toolchain.sources.job import Job
 __all__ = ["generate", "modules_of", "renew", "sources"]
 
 _BUILDER = "go.opentelemetry.io/collector/cmd/builder"
+# What the written sources import beside the manifest's modules; its version is the builder's.
+_CORE = "go.opentelemetry.io/collector/otelcol"
 _MANIFEST = "builder.yaml"
 # As the manifest's `output_path` says.
 _DISTRIBUTION = "distribution"
@@ -80,10 +82,20 @@ def renew(job: Job, source: GoSource, work: Path) -> list[str]:
             path = f"../{name.rsplit('/', 1)[1]}"
             _go(job, module, "mod", "edit", f"-require={name}@{version}", f"-replace={name}={path}")
     _go(job, module, "get", "-tool", f"{_BUILDER}@v{job.entry.version}")
-    _go(job, module, "get", *(f"{name}@{version}" for name, version in found if not name.startswith(_OURS)))
+    theirs = [(_CORE, f"v{job.entry.version}"), *(each for each in found if not each[0].startswith(_OURS))]
+    _go(job, module, "get", *(f"{name}@{version}" for name, version in theirs))
     _write_sources(job, work, module, mode="mod")
     # Adds what only the written sources import.
     _go(job, module, "list", "-mod=mod", "-deps", ".", _BUILDER)
+    chosen = (module / "go.mod").read_text("utf-8")
+    other = [f"{name} {version}" for name, version in theirs if f"\t{name} {version}\n" not in chosen]
+    if other:
+        raise ToolchainError(
+            "Modules of a Collector want another version of each other than its manifest says",
+            on=source.builder or "",
+            got=", ".join(other),
+            fix="choose versions that belong together",
+        )
     for name in ("go.mod", "go.sum"):
         shutil.copy(module / name, job.folder / source.folder / name)
     return [f"{len(found)} modules of {source.builder} in {job.folder / source.folder / 'go.mod'} and go.sum"]
