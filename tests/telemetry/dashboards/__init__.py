@@ -1,0 +1,1 @@
+"""Tests of stack.telemetry's dashboards and of the panels in them."""
