@@ -10,6 +10,7 @@ import pytest
 
 from reports.context import RunContext, refuse, run_context
 from reports.evidence import this_project
+from stack.components.search import INDEXER
 from stack.errors import UsageError
 from stack.inventory import ask_git, missing_need, secrets_of, servers_of
 from stack.packages import package_clients
@@ -28,6 +29,7 @@ pytest_plugins = [
     "steps.stack",
     "steps.objects",
     "steps.lifecycle",
+    "steps.indexer",
 ]
 
 ENGINES = ["opensearch", "meilisearch"]
@@ -73,11 +75,11 @@ def settings(pytestconfig: pytest.Config) -> Settings:
 
 @pytest.fixture(scope="session")
 def stack(pytestconfig: pytest.Config, settings: Settings) -> Iterator[Stack]:
-    """One stack for the whole run."""
+    """One stack for the whole run, without the indexer: most features index by themselves, when they mean to."""
     context = run_context(pytestconfig)
     reap(settings)
     begun = time.monotonic()
-    stack = start(settings, logs=_logs(context))
+    stack = start(settings, without=[INDEXER], logs=_logs(context))
     try:
         context.attach_measurement("start to all ready", "s", [time.monotonic() - begun])
         context.deaths = stack.deaths

@@ -19,7 +19,7 @@ from stack.components.services import Service
 from stack.components.versitygw import VersityGateway
 from stack.errors import UsageError
 
-__all__ = ["GROUPS", "OBJECT_STORES", "catalogue", "expand", "select", "services"]
+__all__ = ["GROUPS", "OBJECT_STORES", "catalogue", "expand", "left_out", "select", "services"]
 
 OBJECT_STORES: dict[str, type[SeaweedFS | VersityGateway]] = {
     "seaweedfs": SeaweedFS,
@@ -65,6 +65,15 @@ def expand(components: Mapping[str, Component], wanted: Iterable[str]) -> list[s
                 fix=f"choose from {', '.join((*components, *GROUPS))}",
             )
     return names
+
+
+def left_out(components: Mapping[str, Component], without: Iterable[str]) -> set[str]:
+    """The components that a request leaves out; a service that is not written may be among them.
+
+    Raises:
+        UsageError: a name that is neither a component nor a group.
+    """
+    return set(expand({**components, **{service.name: service for service in services()}}, without))
 
 
 def select(components: Mapping[str, Component], wanted: Iterable[str]) -> list[str]:

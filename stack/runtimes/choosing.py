@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from stack.components.base import Component, ToolSource
-from stack.components.catalogue import catalogue, expand, select
+from stack.components.catalogue import catalogue, left_out, select
 from stack.components.meilisearch import MEILISEARCH
 from stack.components.opensearch import OPENSEARCH
 from stack.errors import NeedMissingError
@@ -45,7 +45,7 @@ def choose(
     known = catalogue(store)
     missing: dict[str, str] = {}
     if components is None:
-        unwanted = {OPENSEARCH, MEILISEARCH} - set(settings.engines) | set(expand(known, without))
+        unwanted = {OPENSEARCH, MEILISEARCH} - set(settings.engines) | left_out(known, without)
         missing = _missing([name for name in known if name not in unwanted], known, tools)
         names = [name for name in known if name not in unwanted and name not in missing]
     else:

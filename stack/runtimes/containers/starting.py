@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from stack.components.base import Component, StartError
-from stack.components.catalogue import catalogue, expand, select
+from stack.components.catalogue import catalogue, left_out, select
 from stack.components.meilisearch import MEILISEARCH
 from stack.components.opensearch import OPENSEARCH
 from stack.errors import NeedMissingError
@@ -97,7 +97,7 @@ def choose(
     if settings.objects != _STORE:
         raise NeedMissingError(NEED, f"There is no image with the store {settings.objects} yet", fix=f"use {_STORE}")
     if components is None:
-        unwanted = {OPENSEARCH, MEILISEARCH} - set(settings.engines) | set(expand(known, without))
+        unwanted = {OPENSEARCH, MEILISEARCH} - set(settings.engines) | left_out(known, without)
         wanted = [name for name in known if name not in unwanted]
         return [name for name in wanted if name in SUPPORTED], {
             name: reason for name in wanted if name not in SUPPORTED
