@@ -17,6 +17,7 @@ __all__ = [
     "PostgresAddress",
     "RedisClusterAddress",
     "ServiceAddresses",
+    "TelemetryAddresses",
 ]
 
 EngineKind = Literal["opensearch", "meilisearch"]
@@ -130,6 +131,26 @@ class ServiceAddresses(_Model):
     web: HttpAddress | None = None
 
 
+class TelemetryAddresses(_Model):
+    """Where telemetry goes in and where it is asked for; what the stack does not have is `None`.
+
+    Attributes:
+        otlp_http: base URL of the Collector for OTLP over HTTP; `/v1/traces` follows.
+        otlp_grpc: its `host:port` for OTLP over gRPC.
+        jaeger: base URL of Jaeger's query API.
+        prometheus: base URL of Prometheus.
+        logs: base URL of VictoriaLogs.
+        grafana: a Grafana that somebody runs, with a token of a service account.
+    """
+
+    otlp_http: str | None = None
+    otlp_grpc: str | None = None
+    jaeger: str | None = None
+    prometheus: str | None = None
+    logs: str | None = None
+    grafana: HttpAddress | None = None
+
+
 class Addresses(_Model):
     """Where everything in one stack answers; an absent component is `None` or an empty tuple."""
 
@@ -140,6 +161,7 @@ class Addresses(_Model):
     engines: tuple[EngineAddress, ...] = ()
     git: GitAddress | None = None
     services: ServiceAddresses = ServiceAddresses()
+    telemetry: TelemetryAddresses | None = None
 
     def engine(self, kind: EngineKind) -> EngineAddress | None:
         """The address of one engine, if the stack has it."""
