@@ -59,6 +59,7 @@ class DebianSource(_Model):
     kind: Literal["debian"]
     packages: tuple[str, ...] = Field(min_length=1)
     skip: tuple[str, ...] = Field(default=(), description="Glob patterns of dependencies not to extract.")
+    any_version: bool = Field(default=False, description="Take what Debian has: security updates replace it.")
 
 
 class GoSource(_Model):

@@ -21,7 +21,7 @@ _QUERY_LIMIT = 120.0  # seconds
 _DOWNLOAD_LIMIT = 900.0
 _INST = re.compile(r"^Inst (?P<name>[^\s:]+)\S* (?:\[[^\]]*\] )?\((?P<version>\S+) ", re.MULTILINE)
 _EPOCH = re.compile(r"^\d+:")
-_LIBRARY_FOLDERS = ("usr/lib/*-linux-*", "lib/*-linux-*", "usr/lib", "lib")
+_LIBRARY_FOLDERS = ("usr/lib/*-linux-*", "lib/*-linux-*", "usr/lib/*-linux-*/pulseaudio", "usr/lib", "lib")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def install(job: Job, source: DebianSource) -> Laid:
             files = apt.fetch(source)
     main = next(package for package in files if package.name == source.packages[0])
     version = upstream_version(main.version)
-    if not (version + ".").startswith(job.entry.version + "."):
+    if not source.any_version and not (version + ".").startswith(job.entry.version + "."):
         raise ToolchainError(
             f"Debian has another version of {main.name}",
             got=f"{version}, and the toolchain file asks for {job.entry.version}",
