@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from reports.evidence import NotTested, UsedWaiver
+from reports.evidence import Evidence, NotTested, UsedWaiver
 from reports.rules import finding
 from reports.scope import Scope, glob_matches
 from reports.verdict import ExitCode, ScenarioResult, Verdict, exit_code, merge
 
-__all__ = ["Judgement", "judge", "unmatched", "used_waivers"]
+__all__ = ["Judgement", "doubted", "judge", "unmatched", "used_waivers"]
 
 _NEITHER = {Verdict.NOT_CONFIGURED, Verdict.SIMULATED}
 
@@ -62,6 +62,20 @@ def judge(
             *(NotTested(id=r.id, verdict=r.verdict, why=_why(r)) for r in results if _untested(r)),
             *(NotTested(id=name, verdict=None, why="outside the selected paths") for name in left_out),
         ),
+    )
+
+
+def doubted(evidence: Evidence, why: str) -> Evidence:
+    """The same evidence where something that is no scenario's makes a pass worth nothing; any other verdict stays."""
+    if evidence.exit_code != ExitCode.PASS:
+        return evidence
+    counted = evidence.headline.removeprefix(f"{Verdict.PASS.label}: ")
+    return evidence.model_copy(
+        update={
+            "verdict": Verdict.COULD_NOT_VERIFY,
+            "exit_code": int(ExitCode.COULD_NOT_VERIFY),
+            "headline": f"{Verdict.COULD_NOT_VERIFY.label}: {counted}; {why}",
+        }
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
 from collections.abc import Generator, Sequence
 from datetime import UTC, datetime
@@ -12,7 +13,9 @@ from _pytest._code import Traceback
 from pytest_bdd.parser import Feature, Scenario
 from pytest_bdd.parser import Step as BddStep
 
-from reports.evidence import Evidence, redacted
+from reports.errors import EvidenceError
+from reports.evidence import Evidence, redacted, write_atomically
+from reports.judge import doubted
 from reports.output import write_all
 from reports.recording import Phase, Recording
 from reports.redact import printable
@@ -181,16 +184,20 @@ class RunListener:
         evidence = self._recorder.evidence()
         if exitstatus == ExitCode.USAGE:
             evidence = evidence.model_copy(update={"exit_code": int(ExitCode.USAGE)})
-        self._evidence = evidence
+        # A test that failed for pytest has its verdict in the evidence; anything else it reports was not foreseen.
+        if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            evidence = doubted(evidence, f"pytest itself ended with {int(exitstatus)}")
+        folder = context.evidence_dir / context.run_id
         try:
-            self._page = write_all(evidence, context.evidence_dir / context.run_id)
+            self._page = write_all(evidence, folder)
         except Exception as error:  # noqa: BLE001 - a page that cannot be drawn must not hide the verdict
             lines = traceback.format_exception(error) if not str(error) else [str(error)]
             self._problem = self._redact("".join(lines))
-        # A test that failed for pytest has its verdict in the evidence; anything else it reports was not foreseen.
-        foreseen = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
-        if evidence.exit_code == ExitCode.PASS and (self._problem is not None or not foreseen):
-            return int(ExitCode.COULD_NOT_VERIFY)
+            evidence = doubted(evidence, "the evidence is not complete")
+            # What could be written before must not say anything else.
+            with contextlib.suppress(EvidenceError):
+                write_atomically(folder / "evidence.json", evidence.json_text())
+        self._evidence = evidence
         return evidence.exit_code
 
     def _recording(self, item: pytest.Item) -> Recording:

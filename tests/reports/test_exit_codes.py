@@ -293,10 +293,34 @@ def test_ending_pytest_from_inside_is_no_pass(pytester: pytest.Pytester) -> None
 
 
 def test_evidence_that_cannot_be_written_is_no_pass(pytester: pytest.Pytester) -> None:
-    """A run that leaves nothing behind proved nothing."""
+    """A run that leaves nothing behind proved nothing, and its headline says what its exit code says."""
     lay_out(pytester.path, {"a/good.feature": GOOD})
     (pytester.path / "evidence").write_text("in the way", "utf-8")
-    assert "the evidence is not complete" in ended(pytester, 2)
+    output = ended(pytester, 2)
+    assert "COULD NOT VERIFY: 1 passed; the evidence is not complete" in output
+    assert "PASS: 1 passed" not in output
+    assert "The evidence cannot be written" in output
+
+
+def test_a_page_that_cannot_be_drawn_is_no_pass(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The evidence that could be written says so too."""
+    lay_out(pytester.path, {"a/good.feature": GOOD})
+
+    def undrawable(*_: object) -> str:
+        raise ValueError("no such glyph")
+
+    monkeypatch.setattr("reports.page.page_text", undrawable)
+    output = ended(pytester, 2, process=False)
+    assert "no such glyph" in output
+    evidence = latest(pytester.path)
+    assert (evidence.verdict, evidence.exit_code) == (Verdict.COULD_NOT_VERIFY, 2)
+
+
+def test_a_fail_stays_a_fail_without_evidence(pytester: pytest.Pytester) -> None:
+    """What is known to be wrong is not made uncertain by a full disk."""
+    lay_out(pytester.path, {"a/bad.feature": BAD})
+    (pytester.path / "evidence").write_text("in the way", "utf-8")
+    assert "FAIL: 1 failed" in ended(pytester, 1)
 
 
 def test_the_report_s_path_and_pytest_s_own_summary_are_printed(pytester: pytest.Pytester) -> None:
