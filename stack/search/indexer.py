@@ -92,6 +92,7 @@ class Report:
         refused: ids of records the engine would not take.
         lost: files that the state called held and engine or exact index did not have (a full run looks).
         extra: documents that engine or exact index had and the state did not know.
+        stopped: it was told to end before it was through.
     """
 
     engine: str
@@ -106,6 +107,7 @@ class Report:
     refused: list[str] = field(default_factory=list)
     lost: int = 0
     extra: int = 0
+    stopped: bool = False
 
     @property
     def problems(self) -> list[FileProblem]:
@@ -138,6 +140,7 @@ class Indexer:
         limit: bytes; of a larger file only the name is indexed.
         progress: called now and then.
         lock_wait: seconds to wait for another indexer to end.
+        stop: asked between repositories; once it says so, the run ends there with all that was done recorded.
     """
 
     forge: Forge
@@ -149,6 +152,7 @@ class Indexer:
     limit: int = DEFAULT_MAX_BYTES
     progress: Callable[[Progress], None] = lambda _: None
     lock_wait: float = 60.0
+    stop: Callable[[], bool] = lambda: False
 
     def run(self, *, full: bool = False) -> Report:
         """Bring the engine up to date.
@@ -271,7 +275,8 @@ class _Run:
             self._reconcile()
         self._facts(known, present)
         self._code(present)
-        self._work(present)
+        if not self._report.stopped:
+            self._work(present)
         self._report.refused += self._records.refused
         self._report.writes = self._pipeline.written.writes + self._records.changed
         self._report.documents = self._pipeline.written.documents
@@ -389,6 +394,8 @@ class _Run:
             self._to.git, self._to.state, self._pipeline, self._to.symbols, limit=self._to.limit, advance=self._advance
         )
         for repository in present.values():
+            if self._told_to_stop():
+                break
             self._progress.current = repository.full_name
             name = self._to.forge.git_name(repository)
             outcome = code.index(repository, name, rows.get(repository.id), force=self._full)
@@ -406,10 +413,12 @@ class _Run:
             "wiki": self._wiki,
         }
         for repository in present.values():
+            if self._told_to_stop():
+                break
             for what, look in looks.items():
                 if self._due(f"{what}:{repository.id}") and look(repository) is not False:
                     self._to_hold.append(f"{what}:{repository.id}")
-        if self._due("people"):
+        if not self._report.stopped and self._due("people"):
             self._records.people()
             self._to_hold.append("people")
         self._settle()
@@ -422,6 +431,10 @@ class _Run:
             self._report.outcomes.append(RepositoryOutcome(f"{repository.full_name}.wiki", "broken", str(error)))
             return False
         return True
+
+    def _told_to_stop(self) -> bool:
+        self._report.stopped = self._report.stopped or self._to.stop()
+        return self._report.stopped
 
     def _due(self, scope: str) -> bool:
         """Never looked at, changed since, or everything is due."""

@@ -13,5 +13,3 @@ def test_a_query_is_answered(search: Running) -> None:
     assert [hit["path"] for hit in found["hits"]] == ["src/task/spawn.rs"]
     assert found["hits"][0]["url"].endswith("/src/task/spawn.rs#L2")
     assert found["facets"]["language"] == {"Rust": 1}
-    print(search.get("/suggest?q=spa").json, search.get("/metrics").body.decode()[-3000:])
-    print(search.log.read_text())
