@@ -5,7 +5,15 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --root-user-action
 RUNTIME ?= local
 FEATURES ?= features
 
-.PHONY: help setup test verify lint format bench attest-meilisearch lock clean
+# The services with a builder of their own; one whose code is not here has nothing to test.
+GIT := $(if $(wildcard stack/services/git/Cargo.lock),git)
+API := $(if $(wildcard stack/services/api/go.sum),api)
+WEB := $(if $(wildcard stack/services/web/package-lock.json),web)
+# Where the toolchain's servers and builders are, for commands that are not ours.
+WITH_TOOLS = tools=$$($(BIN)/python -m stack.toolchain.env) && eval "$$tools" && cd stack/services
+
+.PHONY: help setup test test-python test-git test-api test-web verify lint lint-python lint-git lint-api lint-web
+.PHONY: builder-rust builder-go builder-npm format bench attest-meilisearch lock clean
 
 help: ## list every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,17 +31,48 @@ $(VENV)/.done: requirements.lock pyproject.toml
 setup: $(VENV)/.done ## install the project and every server the runtime needs
 	$(BIN)/engineroom setup --runtime $(RUNTIME)
 
-test: setup ## the project's own tests
+test: test-python $(addprefix test-,$(GIT) $(API) $(WEB)) ## the project's own tests, and those of its services
+
+test-python: setup
 	$(BIN)/pytest tests/
+
+test-git: setup builder-rust
+	$(WITH_TOOLS)/git && cargo test --locked
+
+test-api: setup builder-go
+	$(WITH_TOOLS)/api && go test ./...
+
+test-web: stack/services/web/node_modules/.package-lock.json
+	$(WITH_TOOLS)/web && $$NPM test
 
 verify: setup ## bring up a stack, run the features, print the verdict and the report's path
 	$(BIN)/engineroom verify --runtime $(RUNTIME) $(FEATURES)
 
-lint: $(VENV)/.done ## ruff, mypy, import-linter
+lint: lint-python $(addprefix lint-,$(GIT) $(API) $(WEB)) ## ruff, mypy, import-linter; the linters of the services
+
+lint-python: $(VENV)/.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+lint-git: builder-rust
+	$(WITH_TOOLS)/git && cargo fmt --check
+	$(WITH_TOOLS)/git && cargo clippy --all-targets --locked -- -D warnings
+
+lint-api: builder-go
+	$(WITH_TOOLS)/api && unformatted=$$(gofmt -l .) && { [ -z "$$unformatted" ] || { echo "gofmt: $$unformatted" >&2; exit 1; }; }
+	$(WITH_TOOLS)/api && go vet ./... && go tool staticcheck ./...
+
+lint-web: stack/services/web/node_modules/.package-lock.json
+	$(WITH_TOOLS)/web && $$NPM run lint
+
+builder-rust builder-go builder-npm: builder-%: $(VENV)/.done
+	@$(BIN)/engineroom setup $*
+
+stack/services/web/node_modules/.package-lock.json: stack/services/web/package-lock.json | builder-npm
+	$(WITH_TOOLS)/web && $$NPM ci --no-fund --no-audit
+	@touch $@
 
 format: $(VENV)/.done ## format the code
 	$(BIN)/ruff check --fix .
@@ -49,4 +88,5 @@ lock: $(VENV)/.done ## renew requirements.lock from pyproject.toml
 	$(BIN)/pip-compile --quiet --extra dev --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options --no-header --output-file requirements.lock pyproject.toml
 
 clean: ## remove what this checkout made (not the toolchain cache)
+	rm -rf stack/services/web/node_modules stack/services/web/.next
 	rm -rf $(VENV) evidence .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
