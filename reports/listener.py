@@ -46,8 +46,13 @@ class RunListener:
     # Collection
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Note what was found before anything is taken out."""
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Leave out what was collected only because of where a selected feature file is bound, and note the rest."""
+        others = self._recorder.unselected(items)
+        if others:
+            left_out = set(others)
+            items[:] = [item for item in items if item not in left_out]
+            config.hook.pytest_deselected(items=others)
         self._recorder.collected(items)
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:

@@ -2,7 +2,7 @@
 
 Load it in `features/conftest.py` by `pytest_plugins = ["reports.pytest_plugin"]`, and see `reports.context` for what
 the conftest may tell it. The process ends with 0, 1, 2, 64 or 130 (`reports.verdict.ExitCode`). Only what pytest
-refuses before any plugin is loaded (an option it does not know) still ends with pytest's own 4.
+refuses before any plugin is loaded (an option it does not know) still ends with pytest's own 4; see `reports.usage`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from reports.errors import UsageError
 from reports.inventory import read_inventory, tags_in
 from reports.listener import RunListener
 from reports.scope import load_scope
-from reports.selection import select
+from reports.selection import collectable, select
 from reports.session import RunRecorder
 from reports.step_calls import watch_step_calls
 from reports.terminal import Printer
+from reports.usage import refused
 from reports.verdict import ExitCode
 
 __all__ = ["pytest_cmdline_main", "pytest_configure", "pytest_sessionstart"]
@@ -44,13 +45,15 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     inventory = read_inventory(context.features)
     for tag in tags_in(inventory):
         config.addinivalue_line("markers", f"{tag}: a tag of a scenario")
-    if config.getoption("collectonly"):
-        return
+    folder = config.invocation_params.dir
+    selection = select(config.args, folder=folder, features=context.features)
     try:
+        config.args[:] = collectable(config.args, folder=folder, features=context.features)
+        if config.getoption("collectonly"):
+            return
         scope = load_scope(context.scope_file)
     except UsageError as error:
         refuse(error)
-    selection = select(config.args, folder=config.invocation_params.dir, features=context.features)
     recorder = RunRecorder(context, scope, inventory, selection, root=config.rootpath)
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     printer = None
@@ -69,9 +72,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
     try:
         code = yield
     except pytest.UsageError as error:
-        for message in error.args:
-            config.get_terminal_writer().line(f"ERROR: {message}", red=True)
-        code = ExitCode.USAGE
+        code = refused(config, error)
     listener = config.pluginmanager.get_plugin(_LISTENER)
     if isinstance(listener, RunListener) and code != ExitCode.USAGE:
         listener.print_summary()

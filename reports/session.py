@@ -61,6 +61,10 @@ class RunRecorder:
         identity = recording.identity
         return recording.result(required=identity.kind == "test" or self.scope.required(identity.id))
 
+    def unselected(self, items: Sequence[pytest.Item]) -> list[pytest.Item]:
+        """What was collected beside the selection."""
+        return [item for item in items if not self.selection.takes(item.path.resolve(), _feature_file(item))]
+
     def collected(self, items: Sequence[pytest.Item]) -> None:
         """Note every test found, before anything is deselected."""
         described = [self._describe(item) for item in items]
@@ -165,7 +169,7 @@ class RunRecorder:
             return identity, []
         example = parameters.get(_EXAMPLE, {})
         row = {str(key): str(value) for key, value in example.items()} if isinstance(example, Mapping) else {}
-        file = Path(template.feature.filename).resolve()
+        file = _feature_file(item) or Path()
         key = (file, template.line_number, tuple(row.items()))
         self._bound.add(key)
         planned = next((p for p in self.inventory.planned if p.key == key), None)
@@ -190,6 +194,11 @@ class RunRecorder:
 
     def _shown(self, path: Path) -> str:
         return str(path.relative_to(self._root)) if path.is_relative_to(self._root) else str(path)
+
+
+def _feature_file(item: pytest.Item) -> Path | None:
+    template = _template(item)
+    return None if template is None else Path(template.feature.filename).resolve()
 
 
 def _template(item: pytest.Item) -> ScenarioTemplate | None:

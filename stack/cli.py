@@ -260,15 +260,41 @@ def search(
 
 
 @cli.command()
-@click.argument("paths", nargs=-1, type=click.Path(path_type=Path))
+@click.argument("paths", nargs=-1)
 @click.option("--runtime", type=click.Choice(get_args(RuntimeName)), help="Where components run.")
 @click.pass_obj
-def verify(settings: Settings, paths: tuple[Path, ...], runtime: RuntimeName | None) -> int:
-    """Run the features, or those below PATHS; print a verdict for each scenario and the path of the report."""
-    import pytest  # noqa: PLC0415 - not needed by any other verb
+def verify(settings: Settings, paths: tuple[str, ...], runtime: RuntimeName | None) -> int:
+    """Run the features, or those of PATHS (folders, modules, feature files); print verdicts and the report's path."""
+    chosen = paths or ("features",)
+    for path in chosen:
+        _check_features(path)
+    return _pytest([f"--runtime={runtime or settings.runtime}", *chosen])
 
-    chosen = [str(path) for path in paths] or ["features"]
-    return int(pytest.main([f"--runtime={runtime or settings.runtime}", *chosen]))
+
+def _check_features(argument: str) -> None:
+    """Raise a usage error unless pytest will find features by this argument, and with them what judges them."""
+    path = Path(argument.partition("::")[0]).absolute()
+    if not path.exists():
+        raise UsageError(
+            "There is nothing to verify by this path", on=str(path), fix="`engineroom verify` runs all of features/"
+        )
+    if not any(above.name == "features" and (above / "conftest.py").is_file() for above in (path, *path.parents)):
+        raise UsageError(
+            "This is no part of the features", on=str(path), fix="name the features folder, or something in it"
+        )
+
+
+def _pytest(arguments: list[str]) -> int:
+    """Run pytest; its own exit codes that tell of no verdict in the terms of ours."""
+    import pytest  # noqa: PLC0415 - not needed by most verbs
+
+    code = int(pytest.main(arguments))
+    own = {
+        int(pytest.ExitCode.USAGE_ERROR): _USAGE,
+        int(pytest.ExitCode.INTERNAL_ERROR): _UNVERIFIED,
+        int(pytest.ExitCode.NO_TESTS_COLLECTED): _UNVERIFIED,
+    }
+    return own.get(code, code)
 
 
 @contextmanager
@@ -342,11 +368,9 @@ def attest(settings: Settings, engine: str, *, check: bool) -> int:
     if check:
         _out.print(describe(engine), markup=False)
         return 0
-    import pytest  # noqa: PLC0415 - not needed by most verbs
-
     program = Toolchain(settings).require(engine)
     chosen = settings.model_copy(update={"evidence_dir": settings.evidence_dir / "attest"})
-    code = int(pytest.main([f"--engine={engine}", f"--evidence-dir={chosen.evidence_dir}", "features/search"]))
+    code = _pytest([f"--engine={engine}", f"--evidence-dir={chosen.evidence_dir}", "features/search"])
     if code == 0:
         newest = max(chosen.evidence_dir.glob("*/evidence.json"), key=lambda path: path.stat().st_mtime)
         path = attest_run(engine, version=program.version, sha256=program.checksum or "", evidence=newest)

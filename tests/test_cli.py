@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from stack import cli
 from stack.addresses import Addresses
+from stack.process import run
 from stack.search.results import CodeHit, Line, Results
 from stack.search.show import show_results
 
@@ -94,6 +96,28 @@ def test_an_unknown_component_is_named_before_anything_starts(capsys: pytest.Cap
     """64, with the names there are."""
     assert call("up", "--components", "postgres") == 64
     assert "postgresql" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["nope", "features/nope", "features/search/nope.feature", "tests", "."])
+def test_a_path_without_features_is_a_usage_error(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """64 before anything is started, with the path and what can be named; not a run without a verdict."""
+    assert call("verify", path) == 64
+    err = capsys.readouterr().err
+    assert str(Path(path).absolute()) in err
+    assert "features" in err
+
+
+@pytest.mark.parametrize(("given", "code"), [(0, 0), (1, 1), (2, 2), (3, 2), (4, 64), (5, 2), (64, 64), (130, 130)])
+def test_pytest_s_own_codes_get_their_meaning(monkeypatch: pytest.MonkeyPatch, given: int, code: int) -> None:
+    """Where no plugin of ours was there to give them one; 2 is our own could_not_verify by then."""
+    monkeypatch.setattr(pytest, "main", lambda _arguments: given)
+    assert call("verify", "features/search/code.feature") == code
+
+
+def test_a_path_that_pytest_is_given_ends_with_64_too() -> None:
+    """Bare pytest says what the command says."""
+    done = run([sys.executable, "-m", "pytest", "features/nope"], timeout=60, drop=("PYTEST_",), ok=(64,))
+    assert b"features/nope" in done.stdout + done.stderr
 
 
 @dataclass

@@ -190,6 +190,7 @@ def test_listing_is_no_run(pytester: pytest.Pytester) -> None:
     [
         ("features/a", ["b/two: one", "b/two: two"]),
         ("features/a/test_a.py", ["b/two: one", "b/two: two"]),
+        ("features/a/good.feature", ["b/two: one", "b/two: two"]),
         ("features/b/test_b.py::test_one", ["a/good: it works", "b/two: two"]),
     ],
 )
@@ -200,6 +201,26 @@ def test_a_path_narrows_what_is_required(pytester: pytest.Pytester, path: str, l
     assert f"PASS: 1 passed; partial run of {path.partition('::')[0]}" in output
     evidence = latest(pytester.path)
     assert [one.id for one in evidence.not_tested if one.verdict is None] == left_out
+
+
+def test_one_of_two_feature_files_of_a_folder_can_be_selected(pytester: pytest.Pytester) -> None:
+    """The scenarios of the other one do not run and are not missed, but named; nor do plain tests beside it."""
+    plain = "def test_plain():\n    assert False\n"
+    modules = {"a/test_a.py": BINDING, "a/test_plain.py": plain}
+    lay_out(pytester.path, {"a/good.feature": GOOD, "a/bad.feature": BAD, "b/two.feature": TWO}, modules=modules)
+    output = ended(pytester, 0, "features/a/good.feature")
+    assert "PASS: 1 passed; partial run of features/a/good.feature" in output
+    evidence = latest(pytester.path)
+    assert [result.id for result in evidence.results] == ["a/good: it works"]
+    assert [one.id for one in evidence.not_tested] == ["a/bad: it breaks", "b/two: one", "b/two: two"]
+    ended(pytester, 1, "features/a/good.feature", "features/a/bad.feature")
+
+
+def test_a_selected_feature_file_that_nothing_binds_is_missed(pytester: pytest.Pytester) -> None:
+    """Asked for by name, it could not be verified."""
+    lay_out(pytester.path, {"a/good.feature": GOOD, "b/two.feature": TWO}, modules={"a/test_a.py": BINDING})
+    ended(pytester, 2, "features/b/two.feature")
+    assert why(pytester, "b/two: one") == "not-bound"
 
 
 def test_a_run_narrowed_in_another_way_says_so(pytester: pytest.Pytester) -> None:
@@ -236,6 +257,9 @@ def test_a_path_that_is_not_there_is_a_usage_error(pytester: pytest.Pytester) ->
     """A misspelt path is not a run of nothing."""
     lay_out(pytester.path, {"a/good.feature": GOOD})
     assert "nowhere" in ended(pytester, 64, "features", "features/nowhere", process=True)
+    (pytester.path / "conftest.py").write_text("from reports.usage import pytest_cmdline_main\n", "utf-8")
+    assert "nowhere" in ended(pytester, 64, "features/nowhere", process=True)
+    assert "by its title" in ended(pytester, 64, "features/a/good.feature::it works", process=True)
 
 
 def test_a_conftest_can_refuse(pytester: pytest.Pytester) -> None:
