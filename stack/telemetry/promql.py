@@ -13,6 +13,7 @@ __all__ = [
     "UnknownVariableError",
     "W",
     "each_of",
+    "grown",
     "or_zero",
     "quantile",
     "rate",
@@ -52,6 +53,22 @@ def or_zero(part: str, whole: str) -> str:
 def ratio(part: str, whole: str) -> str:
     """A share between 0 and 1; nothing where the whole is nothing or does not happen."""
     return f"{or_zero(part, whole)} / ({whole} > 0)"
+
+
+def grown(selector: str, by: str, window: str) -> str:
+    """How much a counter has grown within a window, where it has; a counter that is new in it counts whole.
+
+    `increase` sees no growth in a counter's first sample, and a counter with labels is often born with the one event
+    that matters.
+
+    Args:
+        selector: the counter and its matchers.
+        by: labels to keep, parted by commas.
+        window: a duration such as `15m`.
+    """
+    now = f"sum by ({by}) ({selector})"
+    before = f"sum by ({by}) ({selector} offset {window})"
+    return f"sum by ({by}) (increase({selector}[{window}])) > 0 or ({now} > 0 unless {before})"
 
 
 def quantile(level: float, histogram: str, by: str = "", *, selector: str = "", window: str = W) -> str:
