@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, SecretStr, field_serializer
 
 __all__ = [
     "Addresses",
+    "Elsewhere",
     "EngineAddress",
     "EngineKind",
     "GitAddress",
@@ -148,6 +149,20 @@ class TelemetryAddresses(_Model):
     jaeger: str | None = None
     prometheus: str | None = None
     logs: str | None = None
+    grafana: HttpAddress | None = None
+
+
+class Elsewhere(_Model):
+    """Telemetry servers that somebody else runs, and that are used as well.
+
+    Attributes:
+        loki: Loki 3 or newer, by the base URL of its OTLP endpoint (`http://loki:3100/otlp`).
+        elastic: Elasticsearch, or another OpenSearch; its token is an API key.
+        grafana: see `TelemetryAddresses`.
+    """
+
+    loki: HttpAddress | None = None
+    elastic: HttpAddress | None = None
     grafana: HttpAddress | None = None
 
 

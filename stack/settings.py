@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import AliasChoices, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from stack.addresses import Elsewhere, HttpAddress
 from stack.errors import UsageError
 
 __all__ = ["RuntimeName", "Settings", "load"]
@@ -40,6 +41,10 @@ def _of_user(variable: str, below_home: str) -> Path:
         ) from error
 
 
+def _address(url: str | None, token: SecretStr | None) -> HttpAddress | None:
+    return HttpAddress(url=url.rstrip("/"), token=token) if url else None
+
+
 class Settings(BaseSettings):
     """What a user can choose. Names in the file are the field names, in the environment `ENGINEROOM_<NAME>`."""
 
@@ -65,6 +70,15 @@ class Settings(BaseSettings):
     engine_patience: float = Field(
         default=30.0, gt=0, description="Seconds for which a write is tried again while an engine is away."
     )
+    telemetry_scale: float = Field(
+        default=1.0, gt=0, description="How many times faster telemetry looks: it divides windows and intervals."
+    )
+    loki_url: str | None = Field(default=None, description="OTLP endpoint of a Loki >= 3: http://host:3100/otlp.")
+    loki_token: SecretStr | None = None
+    elastic_url: str | None = Field(default=None, description="An Elasticsearch that log lines also go to, by bulk.")
+    elastic_key: SecretStr | None = Field(default=None, description="An API key, encoded.")
+    grafana_url: str | None = Field(default=None, description="A Grafana that somebody runs.")
+    grafana_token: SecretStr | None = Field(default=None, description="Of a service account.")
     meilisearch_bin: Path | None = Field(
         default=None, validation_alias=AliasChoices("MEILISEARCH_BIN", "ENGINEROOM_MEILISEARCH_BIN", "meilisearch_bin")
     )
@@ -80,6 +94,15 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("S3_SECRET_KEY", "ENGINEROOM_S3_SECRET_KEY", "s3_secret_key")
     )
+
+    @property
+    def elsewhere(self) -> Elsewhere:
+        """Telemetry servers that somebody else runs."""
+        return Elsewhere(
+            loki=_address(self.loki_url, self.loki_token),
+            elastic=_address(self.elastic_url, self.elastic_key),
+            grafana=_address(self.grafana_url, self.grafana_token),
+        )
 
     @classmethod
     def settings_customise_sources(

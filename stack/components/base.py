@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from stack.addresses import Addresses
+from stack.addresses import Addresses, Elsewhere
 from stack.components.waits import Condition
 from stack.errors import EngineRoomError
 
@@ -54,6 +54,7 @@ class ToolSource(Protocol):
 
 
 _NONE = SecretStr("")
+_NOWHERE = Elsewhere()
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Secrets:
     # A run that was begun before there were services has none.
     git_token: SecretStr = _NONE
     search_token: SecretStr = _NONE
+    postgres_monitor: SecretStr = _NONE
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,8 @@ class Plan:
         tools: where programs are.
         git_root: the folder of the forge's repositories.
         service_user: who servers without privileges run as; `None`: as we do.
+        telemetry_scale: how many times faster than in production telemetry looks: windows, intervals.
+        elsewhere: telemetry servers that somebody else runs.
         called_off: set when nobody waits for the result any more; long steps must end soon then.
     """
 
@@ -126,11 +130,18 @@ class Plan:
     tools: ToolSource
     git_root: Path
     service_user: str | None = None
+    telemetry_scale: float = 1.0
+    elsewhere: Elsewhere = _NOWHERE
     called_off: threading.Event = field(default_factory=threading.Event)
 
     def site(self, name: str) -> Site:
         """Where a component of this stack lives."""
         return self.sites[name]
+
+    @property
+    def logs(self) -> Path:
+        """The folder with the output of every component, `<component>.log`."""
+        return self.git_root.parent / "logs"
 
     @property
     def reference(self) -> Path:

@@ -16,6 +16,7 @@ from stack.components.postgresql_config import (
     CONF,
     DATABASE,
     HBA,
+    MONITOR,
     OWNER,
     PASSFILE,
     REPLICATOR,
@@ -152,8 +153,13 @@ class Primary(_Server):
         with psycopg.connect(administrator(plan).conninfo(), autocommit=True) as connection:
             _ensure_role(connection, REPLICATOR, plan.secrets.postgres_replication, "REPLICATION")
             _ensure_role(connection, OWNER, plan.secrets.postgres_forge, "NOSUPERUSER")
-            # Lag and slots are shown in full only to members of this role.
-            connection.execute(sql.SQL("GRANT pg_monitor TO {}").format(sql.Identifier(OWNER)))
+            monitors = [OWNER]
+            if plan.secrets.postgres_monitor.get_secret_value():
+                _ensure_role(connection, MONITOR, plan.secrets.postgres_monitor, "NOSUPERUSER")
+                monitors.append(MONITOR)
+            for role in monitors:
+                # Lag and slots are shown in full only to members of this role.
+                connection.execute(sql.SQL("GRANT pg_monitor TO {}").format(sql.Identifier(role)))
             connection.execute(
                 "SELECT pg_create_physical_replication_slot(%s, true) "
                 "WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = %s)",

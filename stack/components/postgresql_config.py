@@ -10,6 +10,7 @@ __all__ = [
     "CONF",
     "DATABASE",
     "HBA",
+    "MONITOR",
     "OWNER",
     "PASSFILE",
     "REPLICATOR",
@@ -27,6 +28,7 @@ PASSFILE = "replication.pgpass"
 SUPERUSER = "postgres"
 REPLICATOR = "replicator"
 OWNER = "forge"
+MONITOR = "monitor"
 DATABASE = "forge"
 SLOT = "replica_1"
 

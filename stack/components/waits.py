@@ -85,19 +85,21 @@ class HttpAnswers:
         accept: says what is wrong with a body, or an empty string.
         headers: sent along; may hold a secret.
         timeout: seconds.
+        limit: bytes of the body that are read.
     """
 
     url: str
     accept: Callable[[bytes], str] = lambda _body: ""
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeout: float = 2.0
+    limit: int = 65_536
 
     def __call__(self) -> Seen:
         """One GET."""
         request = urllib.request.Request(self.url, headers=dict(self.headers))  # noqa: S310 - built from a site
         try:
             with direct().open(request, timeout=self.timeout) as answer:
-                body: bytes = answer.read(65_536)
+                body: bytes = answer.read(self.limit)
         except urllib.error.HTTPError as error:
             return Seen(ok=False, what=f"{self.url} answered {error.code} {_start_of(error)}".rstrip())
         except (OSError, ValueError) as error:

@@ -82,6 +82,8 @@ class LocalStack:
             tools=self._tools,
             git_root=self.folder / "git",
             service_user=self._supervisor.user,
+            telemetry_scale=self._settings.telemetry_scale,
+            elsewhere=self._settings.elsewhere,
         )
 
     @cached_property

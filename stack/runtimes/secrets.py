@@ -32,6 +32,7 @@ def generate() -> Secrets:
         meilisearch=_token(),
         git_token=_token(),
         search_token=_token(),
+        postgres_monitor=_token(),
     )
 
 
