@@ -128,7 +128,7 @@ def doctor(settings: Settings) -> None:
 @click.option("--empty", is_flag=True, help="Do not fill the forge with the corpus and index it.")
 @click.option("--components", help="Only these, comma-separated.")
 @click.pass_obj
-def up(settings: Settings, *, detach: bool, empty: bool, components: str | None) -> None:
+def up(settings: Settings, *, detach: bool, empty: bool, components: str | None) -> int:
     """Start the stack, fill its forge with real code, index it, and keep it running until Ctrl-C."""
     _reap(settings)
     wanted = [name.strip() for name in components.split(",")] if components else None
@@ -138,8 +138,7 @@ def up(settings: Settings, *, detach: bool, empty: bool, components: str | None)
         _out.print(f"{stack.name} is up after {time.monotonic() - begun:.1f} s")
         for name, why in stack.missing.items():
             _out.print(f"without {name}: {why}", markup=False)
-        if not empty and wanted is None:
-            _fill(settings, stack)
+        filled = _fill(settings, stack) if not empty and wanted is None else 0
         _print_status(stack)
         if not detach:
             _out.print("Ctrl-C ends it.")
@@ -147,6 +146,8 @@ def up(settings: Settings, *, detach: bool, empty: bool, components: str | None)
     except BaseException:
         stack.stop()
         raise
+    # That some file of the corpus cannot be indexed is told above, and does not keep the stack from being up.
+    return filled if filled == _UNVERIFIED else 0
 
 
 @cli.command()
@@ -218,10 +219,10 @@ def logs(settings: Settings, component: str, run: str | None, *, follow: bool, l
 @click.option("--run", help="Of which run, when there are several.")
 @click.pass_obj
 def index(settings: Settings, *, full: bool, engine: EngineKind | None, run: str | None) -> int:
-    """Bring the indexes up to date; exit code 1 when something could not be indexed."""
-    with _reference(settings, _the_stack(settings, run)) as reference:
-        reports = [_index(reference, kind, full=full) for kind in ([engine] if engine else _kinds(reference))]
-    return 0 if all(report.clean for report in reports) else _FAIL
+    """Bring the indexes up to date; exit code 1 when something could not be indexed, 2 when an engine was away."""
+    stack = _the_stack(settings, run)
+    with _reference(settings, stack) as reference:
+        return _index_all(settings, stack, reference, [engine] if engine else _kinds(reference), full=full)
 
 
 @cli.command()
@@ -338,13 +339,30 @@ def _kinds(reference: Reference) -> list[EngineKind]:
     return reference.kinds
 
 
-def _fill(settings: Settings, stack: Stack) -> None:
+def _fill(settings: Settings, stack: Stack) -> int:
     with _reference(settings, stack) as reference:
         begun = time.monotonic()
         reference.fill(settings.corpus, cache=settings.cache_dir, progress=partial(_out.print, markup=False))
         _out.print(f"the forge is filled after {time.monotonic() - begun:.1f} s")
-        for kind in reference.kinds:
-            _index(reference, kind)
+        return _index_all(settings, stack, reference, reference.kinds)
+
+
+def _index_all(
+    settings: Settings, stack: Stack, reference: Reference, kinds: list[EngineKind], *, full: bool = False
+) -> int:
+    """Index each engine, those behind one that is away too."""
+    from stack.search.engines.base import EngineError  # noqa: PLC0415
+
+    codes = [0]
+    for kind in kinds:
+        try:
+            codes.append(0 if _index(reference, kind, full=full).clean else _FAIL)
+        except EngineError as error:
+            if not _is_running(settings, stack):
+                raise
+            _err.print(f"{kind} was not indexed:", style="red" if _err.is_terminal else "")
+            codes.append(_complain(error, _UNVERIFIED))
+    return max(codes)
 
 
 def _index(reference: Reference, kind: EngineKind, *, full: bool = False) -> Report:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,9 @@ import pytest
 from stack import cli
 from stack.addresses import Addresses
 from stack.process import run
+from stack.runtimes.base import ComponentStatus
+from stack.search.engines.base import EngineUnavailableError
+from stack.search.indexer import Report
 from stack.search.results import CodeHit, Line, Results
 from stack.search.show import show_results
 
@@ -147,6 +151,51 @@ def test_a_stack_that_is_ended_meanwhile_is_told_as_such(
     assert "was ended while this command worked on it" in err
     assert "r1" in err
     assert "/nowhere/reference/exact" in err
+
+
+class TwoEngines:
+    """The first of which is dead."""
+
+    kinds = ("opensearch", "meilisearch")
+
+    def index(self, kind: str, **_: object) -> Report:
+        if kind == "opensearch":
+            raise EngineUnavailableError("OpenSearch cannot be reached", on="127.0.0.1:9", fix="is it running?")
+        return Report(kind, counts={"indexed": 5})
+
+    def fill(self, *_: object, **__: object) -> None:
+        pass
+
+
+@dataclass
+class RunningStack(EndedStack):
+    """A stack with both of them."""
+
+    stopped: bool = False
+
+    def status(self) -> list[ComponentStatus]:
+        return []
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+@pytest.mark.parametrize("verb", [("index",), ("up", "--detach")])
+def test_an_engine_that_is_away_does_not_keep_the_other_from_being_indexed(
+    verb: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both are reported, and the exit code says that not all was done; what runs goes on running."""
+    stack = RunningStack()
+    monkeypatch.setattr(cli, "running", lambda _settings: [stack])
+    monkeypatch.setattr(cli, "start", lambda _settings, **_: stack)
+    monkeypatch.setattr("stack.reference.Reference", lambda *_, **__: nullcontext(TwoEngines()))
+    assert call(*verb) == 2
+    told = capsys.readouterr()
+    assert "opensearch was not indexed" in told.err
+    assert "cannot be reached" in told.err
+    assert "meilisearch: 0 repositories" in told.out
+    assert "5 indexed" in told.out
+    assert not stack.stopped
 
 
 _HIT = CodeHit(
