@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from reports.evidence import canonical_json, load_evidence, write_atomically
 from stack.errors import UsageError
 
-__all__ = ["Attestation", "attest", "attested", "describe", "searched_digest"]
+__all__ = ["Attestation", "attest", "attested", "describe", "searched_digest", "stands"]
 
 _ROOT = Path(__file__).parent.parent
 _FOLDER = _ROOT / "attestations"
@@ -103,6 +103,12 @@ def attested(engine: str, folder: Path = _FOLDER) -> Attestation | None:
         raise UsageError(
             "This is no attestation", on=str(path), got=str(error), fix=f"write it anew: `make attest-{engine}`"
         ) from error
+
+
+def stands(engine: str) -> bool:
+    """Whether an engine was attested with the very code that is here."""
+    known = attested(engine)
+    return known is not None and known.digest == searched_digest()
 
 
 def describe(engine: str) -> str:

@@ -376,16 +376,16 @@ def _index(reference: Reference, kind: EngineKind, *, full: bool = False) -> Rep
 
 @cli.command()
 @click.argument("engine", type=click.Choice(["meilisearch"]))
-@click.option("--check", is_flag=True, help="Only say what is attested and whether it still stands.")
+@click.option("--check", is_flag=True, help="Only say what is attested; exit code 2 unless it still stands.")
 @click.pass_obj
 def attest(settings: Settings, engine: str, *, check: bool) -> int:
     """Run the search features against a real ENGINE that this machine has, and write down what came of it."""
     from stack.attestation import attest as attest_run  # noqa: PLC0415
-    from stack.attestation import describe  # noqa: PLC0415
+    from stack.attestation import describe, stands  # noqa: PLC0415
 
     if check:
         _out.print(describe(engine), markup=False)
-        return 0
+        return 0 if stands(engine) else _UNVERIFIED
     program = Toolchain(settings).require(engine)
     chosen = settings.model_copy(update={"evidence_dir": settings.evidence_dir / "attest"})
     code = _pytest([f"--engine={engine}", f"--evidence-dir={chosen.evidence_dir}", "features/search"])

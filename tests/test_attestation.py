@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stack import attestation
-from stack.attestation import Attestation, attested, describe, searched_digest
+from stack import attestation, cli
+from stack.attestation import Attestation, attested, describe, searched_digest, stands
 from stack.errors import UsageError
 
 
@@ -39,10 +39,19 @@ def write(folder: Path, digest: str) -> None:
     (folder / "attestations" / "meilisearch.json").write_text(known.model_dump_json())
 
 
+def checked() -> object:
+    """The exit code of the command."""
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["attest", "--check", "meilisearch"])
+    return ended.value.code
+
+
 def test_nothing_attested_says_how_to(folder: Path) -> None:
     """A missing attestation is no pass."""
     assert attested("meilisearch", folder / "attestations") is None
     assert "never attested" in describe("meilisearch")
+    assert not stands("meilisearch")
+    assert checked() == 2
 
 
 def test_an_attestation_of_this_code_stands(folder: Path) -> None:
@@ -50,6 +59,8 @@ def test_an_attestation_of_this_code_stands(folder: Path) -> None:
     write(folder, searched_digest(folder))
     assert "3 pass" in describe("meilisearch")
     assert "STALE" not in describe("meilisearch")
+    assert stands("meilisearch")
+    assert checked() == 0
 
 
 @pytest.mark.parametrize("changed", ["stack/search/file.txt", "features/search/new.feature", "steps/file.txt"])
@@ -58,6 +69,8 @@ def test_a_change_of_what_it_stands_for_makes_it_stale(folder: Path, changed: st
     write(folder, searched_digest(folder))
     (folder / changed).write_text("something else")
     assert "STALE" in describe("meilisearch")
+    assert not stands("meilisearch")
+    assert checked() == 2
 
 
 def test_a_file_that_is_no_attestation_is_refused(folder: Path) -> None:
@@ -66,3 +79,4 @@ def test_a_file_that_is_no_attestation_is_refused(folder: Path) -> None:
     (folder / "attestations" / "meilisearch.json").write_text("{}")
     with pytest.raises(UsageError, match="no attestation"):
         describe("meilisearch")
+    assert checked() == 64
