@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pydantic import BaseModel, SecretStr
 
 from stack.addresses import Addresses, ObjectStoreAddress
 from stack.attestation import describe
+from stack.components.catalogue import services
+from stack.components.services import PythonService
 from stack.errors import UsageError
 from stack.process import ProgramFailedError, run
 from stack.runtimes.base import Stack
@@ -25,6 +28,7 @@ _COMPONENT_TOOLS = {
     "meilisearch": "meilisearch",
     "git-http": "git-service",
 }
+_OWN_LICENCE = "MIT"
 
 
 @dataclass(frozen=True)
@@ -80,9 +84,13 @@ def object_store(settings: Settings) -> ObjectStoreAddress | None:
 
 
 def servers_of(settings: Settings, stack: Stack) -> Iterator[ServerFacts]:
-    """Every program that the components of a stack run, once."""
+    """Every program that the components of a stack run, once.
+
+    A service that is built from this checkout has a digest of its sources as its version, one in Python the commit.
+    """
     toolchain = Toolchain(settings)
     licences = {entry.name: entry.licence for entry in toolchain.entries()}
+    present = [state.name for state in stack.status()]
     running = {"ctags"}
     if stack.runtime == "containers":
         from stack.runtimes.containers.stack import ContainersStack  # noqa: PLC0415 - its client is heavy
@@ -91,11 +99,23 @@ def servers_of(settings: Settings, stack: Stack) -> Iterator[ServerFacts]:
         if isinstance(stack, ContainersStack):
             yield from (ServerFacts(*server) for server in stack.servers())
     else:
-        running |= {_tool_of(state.name, settings) for state in stack.status()}
+        running |= {_tool_of(name, settings) for name in present}
     for name in sorted(running & set(licences)):
         installed = toolchain.find(name)
         if installed is not None:
             yield ServerFacts(name, installed.version, licences[name], installed.checksum)
+    for service in services():
+        if isinstance(service, PythonService) and service.name in present:
+            yield ServerFacts(service.name, _own_version(), _OWN_LICENCE, None)
+
+
+def _own_version() -> str:
+    try:
+        release = version("engine-room")
+    except PackageNotFoundError:  # run from a folder that was only copied
+        release = "unknown"
+    commit = (ask_git(["describe", "--always", "--dirty"]) or "").strip()
+    return f"{release} at {commit}" if commit else release
 
 
 def secrets_of(addresses: Addresses) -> Iterator[str]:
