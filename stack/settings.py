@@ -17,6 +17,8 @@ __all__ = ["RuntimeName", "Settings", "load"]
 
 RuntimeName = Literal["local", "containers", "cluster", "external"]
 
+_FILE = "engineroom.toml"
+
 
 def _default_cache() -> Path:
     # Servers that refuse root read their programs as another user, so root's own home will not do.
@@ -50,7 +52,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix="ENGINEROOM_",
-        toml_file="engineroom.toml",
+        toml_file=_FILE,
         extra="forbid",
         populate_by_name=True,
     )
@@ -124,15 +126,25 @@ def load(**flags: object) -> Settings:
         UsageError: an unknown key or a value of the wrong kind, named with its place.
     """
     given = {name: value for name, value in flags.items() if value is not None}
+    file = Path(_FILE)
+    if file.exists() and not file.is_file():
+        # Pydantic would take it for absent.
+        raise UsageError(f"{_FILE} is no file", on=str(file.absolute()), fix="move it away, or make it a file")
     try:
         return Settings(**given)  # type: ignore[arg-type]
     except tomllib.TOMLDecodeError as error:
-        raise UsageError("engineroom.toml is no TOML", got=str(error), fix="correct it at that place") from error
+        raise UsageError(f"{_FILE} is no TOML", got=str(error), fix="correct it at that place") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(
+            f"{_FILE} is not UTF-8", on=str(file.absolute()), got=str(error), fix="save it as UTF-8"
+        ) from error
+    except OSError as error:
+        raise UsageError(f"{_FILE} cannot be read", on=str(file.absolute()), got=str(error)) from error
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise UsageError(
             "The settings are not valid",
-            on="engineroom.toml, ENGINEROOM_* or flags",
+            on=f"{_FILE}, ENGINEROOM_* or flags",
             got=problems,
             fix="correct the named keys; stack/settings.py lists them all",
         ) from error

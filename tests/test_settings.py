@@ -85,3 +85,21 @@ def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPat
     with pytest.raises(UsageError, match="no home folder") as caught:
         load()
     assert "ENGINEROOM_CACHE_DIR" in caught.value.fix
+
+
+def test_a_file_that_is_not_utf_8_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A usage error, and what to do."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "engineroom.toml").write_bytes(b'runtime = "lo\xff\xfecal"\n')
+    with pytest.raises(UsageError, match="is not UTF-8") as refused:
+        load()
+    assert refused.value.on == str(tmp_path / "engineroom.toml")
+
+
+def test_a_folder_of_that_name_is_not_taken_for_no_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever made it meant something by it."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "engineroom.toml").mkdir()
+    with pytest.raises(UsageError, match="is no file") as refused:
+        load()
+    assert refused.value.on == str(tmp_path / "engineroom.toml")
