@@ -6,17 +6,29 @@ from collections.abc import Iterable, Mapping
 
 from stack.components.api import Api
 from stack.components.base import Component
+from stack.components.collector import Collector
+from stack.components.exporters import (
+    NODE_EXPORTER,
+    POSTGRESQL_EXPORTERS,
+    REDIS_EXPORTER,
+    NodeExporter,
+    PostgresqlExporter,
+    RedisExporter,
+)
 from stack.components.git_daemon import GitDaemon
 from stack.components.git_http import GitService
+from stack.components.jaeger import JAEGER, Jaeger
 from stack.components.meilisearch import Meilisearch
 from stack.components.opensearch import OpenSearch
 from stack.components.postgresql import PRIMARY, REPLICA, Primary, Replica
+from stack.components.prometheus import PROMETHEUS, Prometheus
 from stack.components.redis import NODES, RedisNode
 from stack.components.runner import JobRunner
 from stack.components.search import Indexer, SearchService
 from stack.components.seaweedfs import SeaweedFS
-from stack.components.services import Service
+from stack.components.services import COLLECTOR, Service
 from stack.components.versitygw import VersityGateway
+from stack.components.victorialogs import VICTORIALOGS, VictoriaLogs
 from stack.errors import UsageError
 
 __all__ = ["GROUPS", "OBJECT_STORES", "catalogue", "expand", "left_out", "select", "services"]
@@ -26,7 +38,20 @@ OBJECT_STORES: dict[str, type[SeaweedFS | VersityGateway]] = {
     "versitygw": VersityGateway,
 }
 # Names that stand for several components.
-GROUPS: dict[str, tuple[str, ...]] = {"postgresql": (PRIMARY, REPLICA), "redis": NODES}
+GROUPS: dict[str, tuple[str, ...]] = {
+    "postgresql": (PRIMARY, REPLICA),
+    "redis": NODES,
+    "postgresql-exporter": (*POSTGRESQL_EXPORTERS,),
+    "telemetry": (
+        VICTORIALOGS,
+        JAEGER,
+        COLLECTOR,
+        *POSTGRESQL_EXPORTERS,
+        REDIS_EXPORTER,
+        NODE_EXPORTER,
+        PROMETHEUS,
+    ),
+}
 
 
 def catalogue(objects: str) -> dict[str, Component]:
@@ -39,6 +64,13 @@ def catalogue(objects: str) -> dict[str, Component]:
         OpenSearch(),
         Meilisearch(),
         GitDaemon(),
+        VictoriaLogs(),
+        Jaeger(),
+        Collector(),
+        *(PostgresqlExporter(name) for name in POSTGRESQL_EXPORTERS),
+        RedisExporter(),
+        NodeExporter(),
+        Prometheus(),
         # A service whose code this checkout does not have is no component of it.
         *(each for each in services() if each.is_written),
     ]

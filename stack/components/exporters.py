@@ -178,6 +178,9 @@ class NodeExporter(_Exporter):
             f"--web.listen-address={site.host}:{site.ports['server']}",
             # Mounts of containers, and file systems without a device, are not the machine's.
             "--collector.filesystem.mount-points-exclude=^/(dev|proc|run/credentials/.+|sys|var/lib/(docker|containers)/.+)($|/)",
+            # On by default in Debian's; neither a system's manager nor its text files are wanted.
+            "--no-collector.systemd",
+            "--no-collector.textfile",
             "--log.format=json",
         ]
         return Launch(arguments, cwd=site.scratch, env=tool.env, grace=5.0)

@@ -55,5 +55,6 @@ def plan(tmp_path: Path) -> Plan:
         meilisearch=SecretStr("secret-meilisearch"),
         git_token=SecretStr("secret-git-token"),
         search_token=SecretStr("secret-search-token"),
+        postgres_monitor=SecretStr("secret-monitor"),
     )
     return Plan(run="r1", sites=sites, secrets=secrets, tools=MadeUpTools(), git_root=tmp_path / "git")

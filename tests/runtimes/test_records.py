@@ -80,7 +80,7 @@ def test_secrets_differ_and_survive_a_round_trip(tmp_path: Path) -> None:
     """Two runs share nothing; what is saved is what is loaded; nothing shows in their text."""
     first, second = secrets.generate(), secrets.generate()
     assert not set(secrets.values(first)) & set(secrets.values(second))
-    assert len(set(secrets.values(first))) == 8
+    assert len(set(secrets.values(first))) == 9
     secrets.save(first, tmp_path / "secrets")
     assert secrets.load(tmp_path / "secrets") == first
     assert not [value for value in secrets.values(first) if value in repr(first)]
