@@ -248,9 +248,17 @@ def search(
     run: str | None,
 ) -> None:
     """Search the forge: code by default, other records by type:issue, type:pr, type:wiki, type:user, type:repo."""
+    from stack.search.engines.question import MAX_WINDOW  # noqa: PLC0415
     from stack.search.show import show_results  # noqa: PLC0415
 
+    if page * per_page > MAX_WINDOW:
+        raise UsageError(
+            "This page is out of reach",
+            on=f"page {page} with {per_page} hits on each",
+            fix=f"page {MAX_WINDOW // per_page} is the last one; narrow the query",
+        )
     with _reference(settings, _the_stack(settings, run)) as reference:
+        _check_user(reference, viewer)
         kind = engine or _kinds(reference)[0]
         with reference.search(kind) as service:
             results = service.search(query, viewer=viewer, page=page, per_page=per_page)
@@ -258,6 +266,17 @@ def search(
         sys.stdout.write(results.to_json() + "\n")
     else:
         show_results(_out, results, why=why)
+
+
+def _check_user(reference: Reference, name: str | None) -> None:
+    """Raise a usage error for a user who does not exist: taken for a visitor, the answer would look like theirs."""
+    if name is None:
+        return
+    # What is no UTF-8 on the command line comes as lone surrogates, which no database takes.
+    known = name.isprintable() and reference.forge.find_user(name) is not None
+    if not known:
+        shown = name.encode("utf-8", "backslashreplace").decode()
+        raise UsageError("There is no such user", on=shown, fix="`engineroom search type:user` finds them all")
 
 
 @cli.command()

@@ -102,6 +102,38 @@ def test_an_unknown_component_is_named_before_anything_starts(capsys: pytest.Cap
     assert "postgresql" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["nobody-of-that-name", "\udcff", "a\nb"])
+def test_an_unknown_user_is_not_taken_for_a_visitor(
+    name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """64, naming them, whatever bytes the name has; the search is not asked."""
+
+    class Forge:
+        def find_user(self, username: str) -> None:
+            username.encode()
+
+    class Unasked(TwoEngines):
+        forge = Forge()
+
+    monkeypatch.setattr(cli, "running", lambda _settings: [RunningStack()])
+    monkeypatch.setattr("stack.reference.Reference", lambda *_, **__: nullcontext(Unasked()))
+    assert call("search", "x", "--as", name) == 64
+    err = capsys.readouterr().err
+    assert "no such user" in err
+    assert name.encode("utf-8", "backslashreplace").decode() in err
+
+
+def test_a_page_that_no_engine_gives_is_a_usage_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """64, and which one is the last."""
+    monkeypatch.setattr(cli, "running", lambda _settings: [RunningStack()])
+    assert call("search", "x", "--page", "99999") == 64
+    assert "page 1000 is the last one" in capsys.readouterr().err
+    assert call("search", "x", "--page", "101", "-n", "100") == 64
+    assert "page 100 is the last one" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("path", ["nope", "features/nope", "features/search/nope.feature", "tests", "."])
 def test_a_path_without_features_is_a_usage_error(path: str, capsys: pytest.CaptureFixture[str]) -> None:
     """64 before anything is started, with the path and what can be named; not a run without a verdict."""
