@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import sys
 import threading
@@ -9,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -225,7 +227,42 @@ def index(settings: Settings, *, full: bool, engine: EngineKind | None, run: str
         return _index_all(settings, stack, reference, [engine] if engine else _kinds(reference), full=full)
 
 
-@cli.command()
+_LONG_OPTION = re.compile(r"--[a-z]")
+_NUMBER_OPTION = re.compile(r"-n[0-9]+")
+
+
+class _QueryCommand(click.Command):
+    """A command whose argument may begin with a dash, as `-is:test` and `->` do.
+
+    Click's `ignore_unknown_options` would take the `n` of `-lang:go` for `-n`.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read as options what is written exactly as one; two dashes and a letter stay an option that nobody knows."""
+        takes = {
+            name: not parameter.is_flag
+            for parameter in self.params
+            if isinstance(parameter, click.Option)
+            for name in (*parameter.opts, *parameter.secondary_opts)
+        }
+        takes |= dict.fromkeys(ctx.help_option_names, False)
+        options: list[str] = []
+        words: list[str] = []
+        left = iter(args)
+        for word in left:
+            if word == "--":
+                words.extend(left)
+            elif word in takes:
+                options.append(word)
+                options.extend(islice(left, int(takes[word])))
+            elif _LONG_OPTION.match(word) or _NUMBER_OPTION.fullmatch(word):
+                options.append(word)
+            else:
+                words.append(word)
+        return super().parse_args(ctx, [*options, "--", *words])
+
+
+@cli.command(cls=_QueryCommand)
 @click.argument("query")
 @click.option("--as", "viewer", help="Search as this user; an anonymous visitor otherwise.")
 @click.option("--engine", type=click.Choice(get_args(EngineKind)), help="Ask this engine.")

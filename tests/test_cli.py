@@ -123,6 +123,33 @@ def test_an_unknown_user_is_not_taken_for_a_visitor(
     assert name.encode("utf-8", "backslashreplace").decode() in err
 
 
+@pytest.mark.parametrize(
+    ("words", "asked"),
+    [
+        (["->"], "->"),
+        (["-is:test foo"], "-is:test foo"),
+        (["-lang:go", "-n", "3"], "-lang:go"),
+        (["--json", "-path:src x", "--as=ada"], "-path:src x"),
+        (["-n3", "-x"], "-x"),
+        (["--", "--force"], "--force"),
+        (["-"], "-"),
+        (["-e", "--page", "2"], "-e"),
+    ],
+)
+def test_a_query_may_begin_with_a_dash(monkeypatch: pytest.MonkeyPatch, words: list[str], asked: str) -> None:
+    """It need not be told from an option, unless it looks like a long one."""
+    found: list[str] = []
+    monkeypatch.setattr(cli.search, "callback", lambda query, **_: found.append(query))
+    assert call("search", *words) == 0
+    assert found == [asked]
+
+
+def test_a_misspelt_option_of_a_search_is_no_query(capsys: pytest.CaptureFixture[str]) -> None:
+    """64, with the one that was probably meant."""
+    assert call("search", "x", "--jsn") == 64
+    assert "--json" in capsys.readouterr().err
+
+
 def test_a_page_that_no_engine_gives_is_a_usage_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
