@@ -1,0 +1,2 @@
+import C from "./c";
+export default function Page() { return <C/>; }
