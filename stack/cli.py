@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -33,9 +34,30 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 _FAIL, _UNVERIFIED, _USAGE, _INTERRUPTED = 1, 2, 64, 130
+_UNREAD = 128 + signal.SIGPIPE  # what a shell says of a program that the signal ended
 _WIDE = 240  # where there is no terminal to fit into, tables keep their lines whole
-_out = Console(soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
-_err = Console(stderr=True, soft_wrap=True)
+
+
+class _UnreadError(Exception):
+    """Whoever read our output went away, as `head` does when it has enough."""
+
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Tell `main`, instead of ending with a code that means something else here."""
+        raise _UnreadError
+
+
+_out = _Console(soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
+_err = _Console(stderr=True, soft_wrap=True)
+
+
+def _write(text: str) -> None:
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise _UnreadError from error
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -44,7 +66,7 @@ _err = Console(stderr=True, soft_wrap=True)
 def cli(context: click.Context, runtime: str | None) -> None:
     """Search, telemetry, data and recovery of the forge smsly-code, and the harness that proves they work.
 
-    Exit codes: 0 done, 1 it failed, 2 it could not be verified or done, 64 usage, 130 interrupted.
+    Exit codes: 0 done, 1 it failed, 2 it could not be verified or done, 64 usage, 130 interrupted, 141 nobody read on.
     """
     context.obj = load(runtime=runtime)
 
@@ -59,6 +81,12 @@ def main(arguments: list[str] | None = None) -> None:
         signal.signal(signal.SIGHUP, signal.default_int_handler)
     try:
         code = cli.main(args=arguments, standalone_mode=False)
+        _write("")  # what is still in the buffer
+    except _UnreadError:
+        code = _UNREAD
+        # Python would try again at its end, and complain.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except click.exceptions.Abort:
         code = _INTERRUPTED
     except KeyboardInterrupt:
@@ -133,7 +161,9 @@ def doctor(settings: Settings) -> None:
 def up(settings: Settings, *, detach: bool, empty: bool, components: str | None) -> int:
     """Start the stack, fill its forge with real code, index it, and keep it running until Ctrl-C."""
     _reap(settings)
-    wanted = [name.strip() for name in components.split(",")] if components else None
+    wanted = None if components is None else [name for part in components.split(",") if (name := part.strip())]
+    if wanted == []:
+        raise UsageError("No component is named", on="--components", fix="leave it out to start everything")
     begun = time.monotonic()
     stack = start(settings, components=wanted, detached=detach, progress=_say)
     try:
@@ -157,7 +187,7 @@ def up(settings: Settings, *, detach: bool, empty: bool, components: str | None)
 @click.pass_obj
 def down(settings: Settings, run: str | None) -> None:
     """End a running stack and remove what it left; name the RUN when there are several."""
-    stack = _the_stack(settings, run)
+    stack = _the_stack(settings, run, how="`engineroom down RUN`")
     stack.stop()
     _out.print(f"{stack.name} is down")
 
@@ -200,17 +230,19 @@ def restart(settings: Settings, component: str, *, run: str | None) -> None:
 @click.argument("component")
 @click.option("--run", help="Of which run, when there are several.")
 @click.option("-f/-F", "--follow/--no-follow", default=True, help="Wait for more lines.")
-@click.option("-n", "--lines", default=40, show_default=True, help="How many lines to begin with.")
+@click.option(
+    "-n", "--lines", type=click.IntRange(min=0), default=40, show_default=True, help="How many to begin with."
+)
 @click.pass_obj
 def logs(settings: Settings, component: str, run: str | None, *, follow: bool, lines: int) -> None:
     """Show the output of a COMPONENT and follow it."""
     path = _the_stack(settings, run).log(component)
     with path.open("rb") as file:
-        sys.stdout.write(b"\n".join(file.read().rstrip(b"\n").split(b"\n")[-lines:]).decode("utf-8", "replace") + "\n")
+        written = file.read().splitlines(keepends=True)
+        _write(b"".join(written[-lines:] if lines else []).decode("utf-8", "replace"))
         while follow and path.exists():
             more = file.read()
-            sys.stdout.write(more.decode("utf-8", "replace"))
-            sys.stdout.flush()
+            _write(more.decode("utf-8", "replace"))
             if not more:
                 time.sleep(0.2)
 
@@ -300,7 +332,7 @@ def search(
         with reference.search(kind) as service:
             results = service.search(query, viewer=viewer, page=page, per_page=per_page)
     if as_json:
-        sys.stdout.write(results.to_json() + "\n")
+        _write(results.to_json() + "\n")
     else:
         show_results(_out, results, why=why)
 
@@ -461,7 +493,7 @@ def _reap(settings: Settings) -> None:
         _err.print(f"cleaned up after a dead run: {line}", markup=False)
 
 
-def _the_stack(settings: Settings, run: str | None) -> Stack:
+def _the_stack(settings: Settings, run: str | None, *, how: str = "--run RUN") -> Stack:
     stacks = running(settings)
     if run is not None:
         stacks = [stack for stack in stacks if stack.name == run]
@@ -471,7 +503,7 @@ def _the_stack(settings: Settings, run: str | None) -> Stack:
         )
     if len(stacks) > 1:
         names = ", ".join(stack.name for stack in stacks)
-        raise UsageError("Several stacks are running", got=names, fix="name the one that is meant")
+        raise UsageError("Several stacks are running", got=names, fix=f"say which one is meant: {how}")
     return stacks[0]
 
 

@@ -150,6 +150,57 @@ def test_a_misspelt_option_of_a_search_is_no_query(capsys: pytest.CaptureFixture
     assert "--json" in capsys.readouterr().err
 
 
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Three lines of a component of the stack that runs."""
+    path = tmp_path / "redis-1.log"
+    path.write_text("one\ntwo\nthree\n")
+    monkeypatch.setattr(RunningStack, "log", lambda _self, _component: path, raising=False)
+    monkeypatch.setattr(cli, "running", lambda _settings: [RunningStack()])
+    return path
+
+
+@pytest.mark.parametrize(("number", "shown"), [("0", ""), ("2", "two\nthree\n"), ("9", "one\ntwo\nthree\n")])
+@pytest.mark.usefixtures("log")
+def test_the_last_lines_of_a_log(number: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As many as were asked for; none when none were."""
+    assert call("logs", "redis-1", "-F", "-n", number) == 0
+    assert capsys.readouterr().out == shown
+
+
+def test_fewer_lines_than_none_are_a_usage_error() -> None:
+    """64."""
+    assert call("logs", "redis-1", "-n", "-1") == 64
+
+
+@pytest.mark.parametrize("given", ["", " , "])
+def test_no_component_at_all_is_not_everything(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A variable that a script forgot to set starts nothing."""
+    assert call("up", "--components", given) == 64
+    assert "--components" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("verb", "how"), [(("down",), "engineroom down RUN"), (("index",), "--run RUN"), (("search", "x"), "--run RUN")]
+)
+def test_of_several_stacks_one_must_be_named(
+    verb: tuple[str, ...], how: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is said which there are and how to name one."""
+    monkeypatch.setattr(cli, "running", lambda _settings: [RunningStack("r1"), RunningStack("r2")])
+    assert call(*verb) == 64
+    err = capsys.readouterr().err
+    assert "r1, r2" in err
+    assert how in err
+
+
+def test_whoever_reads_may_stop_reading(tmp_path: Path) -> None:
+    """As `head` does: not a failure of the command, no traceback, and the code that a shell gives such a program."""
+    command = f"{sys.executable} -m stack doctor 2>{tmp_path}/err | true; echo ${{PIPESTATUS[0]}}"
+    assert run(["bash", "-c", command], timeout=60).text.strip() == "141"
+    assert (tmp_path / "err").read_text() == ""
+
+
 def test_a_page_that_no_engine_gives_is_a_usage_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
