@@ -45,6 +45,7 @@ _FACETS: dict[Index, tuple[str, ...]] = {
 _OF_NOBODY = frozenset({Index.USERS, Index.ORGANIZATIONS})
 _FACET_VALUES = 20
 _MAX_PER_PAGE = 100
+_LATE = 100  # events that are looked at to find out whether the index is behind
 _MAX_BLOB = 64 * 1024 * 1024
 _CODE_FIELDS = (
     "file_id",
@@ -185,8 +186,19 @@ class Search:
             per_page=asked.per_page,
             engine=self._engine.name,
             milliseconds=(time.monotonic() - begun) * 1000,
-            hints=query.hints,
+            hints=(*query.hints, *(() if answer.total else self._late(viewer))),
         )
+
+    def _late(self, viewer: str | None) -> tuple[str, ...]:
+        """Why nothing may have been found that is there; tells a viewer only of what they may read."""
+        known = self._state.repositories()
+        if not known:
+            return ("nothing is indexed here yet: `engineroom index` does it",)
+        late = {number for number, row in known.items() if not row.complete} | self._state.behind("record")
+        late |= {event.repository_id for event in self._forge.events(limit=_LATE) if event.repository_id is not None}
+        if not self._forge.readable(viewer, late):
+            return ()
+        return ("the index is behind the forge: `engineroom index` brings it up to date, or says what it cannot read",)
 
     def _by_words(self, asked: _Asked) -> _Answer:
         """The engine finds and counts; its best are ranked again by what they define."""
