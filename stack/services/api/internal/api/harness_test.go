@@ -228,7 +228,9 @@ func (a *answer) list() []any {
 	return found
 }
 
-func (a *answer) String() string { return fmt.Sprintf("%d %s", a.status, a.body[:min(len(a.body), 500)]) }
+func (a *answer) String() string {
+	return fmt.Sprintf("%d %s", a.status, a.body[:min(len(a.body), 500)])
+}
 
 // ask sends a request as somebody; a body that is no reader goes as JSON.
 func (s *service) ask(as *person, method, path string, body any, headers ...string) *answer {
