@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -332,6 +332,15 @@ def test_what_a_file_says_is_never_taken_for_markup(capsys: pytest.CaptureFixtur
     out = capsys.readouterr().out
     assert "ada/one/src/[bold]main.rs:7" in out
     assert "[red]not markup[/red]" in out
+
+
+def test_lines_are_shown_in_the_order_of_the_file(capsys: pytest.CaptureFixture[str]) -> None:
+    """The best one is always among them, with what stands nearest to it."""
+    lines = tuple(Line(number, f"line {number}", hit=number != 6) for number in (1, 2, 6, 7, 8))
+    hit = replace(_HIT, lines=lines)
+    show_results(cli.Console(width=200), Results(query="x", total=1, exact=True, hits=(hit,)))
+    shown = [line.split()[-1] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    assert shown == ["6", "7", "8"]
 
 
 def test_an_uncertain_total_says_at_least(capsys: pytest.CaptureFixture[str]) -> None:

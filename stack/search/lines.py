@@ -40,14 +40,14 @@ def best_line(text: str, wanted: Sequence[str]) -> int:
 
 
 def excerpt(text: str, line: int, others: Iterable[int] = ()) -> tuple[Line, ...]:
-    """The line, one before and after it, and a few more of the matching ones; long lines are shortened."""
+    """The line, one before and after it, and a few more of the matching ones, as the file has them; long ones cut."""
     lines = text.split("\n")
     if not 1 <= line <= len(lines):
         return ()
     hits = {line, *[number for number in others if 1 <= number <= len(lines)][:_EXTRA]}
     near = range(max(line - _CONTEXT, 1), min(line + _CONTEXT, len(lines)) + 1)
-    first = [line, *(number for number in sorted({*near, *hits}) if number != line)]
-    return tuple(Line(number, lines[number - 1].rstrip("\r")[:_LINE_CHARS], number in hits) for number in first)
+    shown = sorted({*near, *hits})
+    return tuple(Line(number, lines[number - 1].rstrip("\r")[:_LINE_CHARS], number in hits) for number in shown)
 
 
 def window(text: str, line: int, *, limit: int = 2000) -> str:

@@ -32,7 +32,7 @@ class CodeHit:
         status: what became of the file in the index.
         line: 1-based number of the best line; 0 when only the name matched.
         text: that line.
-        lines: the best line with those around it, and other matching lines.
+        lines: the best line with those around it, and other matching lines, in the order of the file.
         symbol: name of the definition on the best line, if there is one.
         kind: its kind.
         author: who changed the file last.

@@ -104,7 +104,8 @@ def _code(console: Console, hit: CodeHit, *, why: bool) -> None:
     if hit.status != "indexed":
         head.append(f"  [{hit.status}]", "yellow")
     console.print(head)
-    for line in hit.lines[:_LINES_SHOWN]:
+    nearest = sorted(hit.lines, key=lambda line: abs(line.number - hit.line))[:_LINES_SHOWN]
+    for line in sorted(nearest, key=lambda line: line.number):
         console.print(Text(f"  {line.number:>6}  {line.text[:160]}", "" if line.hit else "dim"))
     if why:
         _line(console, "          " + ", ".join(f"{reason} {points:g}" for reason, points in hit.reasons), style="dim")

@@ -28,11 +28,12 @@ def test_no_line_is_zero() -> None:
     assert best_line(TEXT, []) == 0
 
 
-def test_an_excerpt_begins_with_the_line_and_has_its_neighbours() -> None:
-    """The line first, then those around it and other hits, each once."""
+def test_an_excerpt_has_the_line_its_neighbours_and_other_hits_in_their_order() -> None:
+    """Each once, as somebody reads the file."""
     lines = excerpt(TEXT, 2, [4])
-    assert [(line.number, line.hit) for line in lines] == [(2, True), (1, False), (3, False), (4, True)]
+    assert [(line.number, line.hit) for line in lines] == [(1, False), (2, True), (3, False), (4, True)]
     assert lines[-1].text == "  main stdio"
+    assert [line.number for line in excerpt(TEXT, 5, [1, 2])] == [1, 2, 4, 5]
 
 
 def test_a_line_that_is_not_there_shows_nothing() -> None:
