@@ -189,6 +189,7 @@ class Component(abc.ABC):
         after: components that, where the stack has them, must be settled before this one is prepared.
         requires: components without which this one makes no sense.
         one_of: components of which it needs at least one; which one is the user's choice.
+        reload: the signal that has it read its configuration again; `None`: nothing but a start does.
         own_user: it runs as whoever starts the stack, and not as the user without privileges that servers run as.
         start_within: seconds until it must be ready, on a machine of normal speed.
         optional: left out, and said so, where its program cannot be had.
@@ -201,6 +202,7 @@ class Component(abc.ABC):
     after: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     one_of: tuple[str, ...] = ()
+    reload: signal.Signals | None = None
     own_user: bool = False
     start_within: float = 30.0
     optional: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Mapping, Sequence
 from functools import partial
 from importlib import import_module, util
@@ -92,6 +93,7 @@ class Prometheus(Component):
     name = PROMETHEUS
     tools = (PROMETHEUS,)
     optional = True
+    reload = signal.SIGHUP
 
     def files(self, plan: Plan) -> Mapping[str, str]:
         """What to scrape, and the rules."""

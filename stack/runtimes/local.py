@@ -22,6 +22,7 @@ from stack.runtimes.leftovers import erase, pause_tree, resume_tree, sweep
 from stack.runtimes.logs import copy_masked
 from stack.runtimes.looking import look
 from stack.runtimes.registry import Intent, RunRecord, edit, read
+from stack.runtimes.reloading import reload_changed
 from stack.runtimes.signals import uninterrupted
 from stack.runtimes.stopping import stop_in_order
 from stack.runtimes.supervisor import Supervisor, last_output, service_user
@@ -125,6 +126,7 @@ class LocalStack:
             slow=self._settings.slow,
             progress=progress,
         ).run()
+        self._tell_of_changes()
 
     def status(self) -> list[ComponentStatus]:
         """Every component, looked at now and all at once."""
@@ -196,7 +198,8 @@ class LocalStack:
         try:
             self.bring_up(fresh)
         except BaseException:
-            with uninterrupted():
+            # What is told is what went wrong first.
+            with uninterrupted(), contextlib.suppress(EngineRoomError):
                 self._take_out(fresh)
             raise
         return fresh
@@ -246,12 +249,7 @@ class LocalStack:
             process = self._record().components[component.name].process
             if process is None or self._why_ended(process) is not None:
                 continue
-            with stuck(component, plan, self.log(component.name), process):
-                wait(
-                    component.ready(plan),
-                    within=component.start_within * self._settings.slow,
-                    ended=lambda process=process: self._why_ended(process),  # type: ignore[misc]
-                )
+            self._await_ready(component, plan, process)
 
     def release(self) -> None:
         """Let the run outlive this process."""
@@ -288,6 +286,28 @@ class LocalStack:
         with edit(self.folder) as record:
             record.components = {name: each for name, each in record.components.items() if name not in names}
         self._forget_addresses()
+        self._tell_of_changes()
+
+    def _tell_of_changes(self) -> None:
+        """Have those that follow the others' addresses read their configuration again, and wait until they did."""
+        record, plan = self._record(), self.plan()
+        processes = {
+            name: known.process
+            for name, known in record.components.items()
+            if known.process is not None and known.intent == "run" and self._why_ended(known.process) is None
+        }
+        owner = self._supervisor.owner
+        told = reload_changed(self._mine(), plan, processes, lambda each: None if each.own_user else owner)
+        for component in told:
+            self._await_ready(component, plan, processes[component.name])
+
+    def _await_ready(self, component: Component, plan: Plan, process: ProcessId) -> None:
+        with stuck(component, plan, self.log(component.name), process):
+            wait(
+                component.ready(plan),
+                within=component.start_within * self._settings.slow,
+                ended=lambda: self._why_ended(process),
+            )
 
     def _forget_addresses(self) -> None:
         self.__dict__.pop("addresses", None)

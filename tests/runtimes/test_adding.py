@@ -112,3 +112,30 @@ def test_a_stack_is_stopped_after_its_program_was_built_anew(settings: Settings)
         stack.stop()
         assert followed.stdout is not None
         assert b"database system is shut down" in followed.stdout.read()
+
+
+def scraped(prometheus: str) -> set[str]:
+    """The jobs that a Prometheus scrapes."""
+    with urllib.request.urlopen(f"{prometheus}/api/v1/targets?state=active", timeout=10) as answer:  # noqa: S310
+        return {target["labels"]["job"] for target in json.load(answer)["data"]["activeTargets"]}
+
+
+def test_who_follows_the_others_is_told(settings: Settings) -> None:
+    """Prometheus scrapes what came, and no longer what went, without being started again."""
+    tools = Toolchain(settings)
+    absent = [name for name in ("prometheus", "git-service") if tools.find(name) is None]
+    if absent:
+        pytest.skip(f"not installed: {', '.join(absent)}")
+    stack = start(settings, components=["prometheus"])
+    try:
+        address = stack.addresses.telemetry.prometheus
+        assert address is not None
+        before = next(status.pid for status in stack.status())
+        assert "git" not in scraped(address)
+        assert stack.add(["git-http"]) == ["postgresql-primary", "git-http"]
+        assert "git" in scraped(address)
+        stack.remove(["git-http", "postgresql-primary"])
+        assert "git" not in scraped(address)
+        assert [(status.pid, status.health) for status in stack.status()] == [(before, "ready")]
+    finally:
+        stack.stop()
