@@ -55,20 +55,24 @@ def ratio(part: str, whole: str) -> str:
     return f"{or_zero(part, whole)} / ({whole} > 0)"
 
 
-def grown(selector: str, by: str, window: str) -> str:
+def grown(metric: str, job: str, matchers: str, by: str, window: str) -> str:
     """How much a counter has grown within a window, where it has; a counter that is new in it counts whole.
 
     `increase` sees no growth in a counter's first sample, and a counter with labels is often born with the one event
-    that matters.
+    that matters. New to a Prometheus that is new itself proves nothing, so its job must have been scraped before.
 
     Args:
-        selector: the counter and its matchers.
+        metric: the counter.
+        job: its job.
+        matchers: further matchers, or nothing.
         by: labels to keep, parted by commas.
         window: a duration such as `15m`.
     """
+    selector = f'{metric}{{job="{job}",{matchers}}}' if matchers else f'{metric}{{job="{job}"}}'
     now = f"sum by ({by}) ({selector})"
     before = f"sum by ({by}) ({selector} offset {window})"
-    return f"sum by ({by}) (increase({selector}[{window}])) > 0 or ({now} > 0 unless {before})"
+    seen = f'and on () up{{job="{job}"}} offset {window} == 1'
+    return f"sum by ({by}) (increase({selector}[{window}])) > 0 or ({now} > 0 unless {before} {seen})"
 
 
 def quantile(level: float, histogram: str, by: str = "", *, selector: str = "", window: str = W) -> str:

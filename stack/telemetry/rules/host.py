@@ -29,7 +29,7 @@ _SOON = Alert(
     hold="10m",
     severity="ticket",
     summary="{{ $labels.mountpoint }} on {{ $labels.instance }} will be full within four hours",
-    description="At the last hour's rate it would be {{ $value | humanize1024 }}B short by then.",
+    description="At the last hour's rate {{ $value | humanize1024 }}B would be left by then.",
     dashboard="host",
     fault="fill:disk-slowly",
 )

@@ -59,7 +59,7 @@ _EXPORT = Alert(
 _LOST = Alert(
     name="TelemetryLost",
     expr=" or ".join(
-        grown(f"otelcol_exporter_{what}_{signal}{{{_ON}}}", "exporter", "10m")
+        grown(f"otelcol_exporter_{what}_{signal}", "collector", "", "exporter", "10m")
         for signal in ("spans", "log_records")
         for what in ("send_failed", "enqueue_failed")
     ),

@@ -62,7 +62,7 @@ _BACKLOG = Alert(
 
 _LOST = Alert(
     name="JobsLost",
-    expr=grown('runner_jobs_total{job="runner",result="lost"}', "kind", "15m"),
+    expr=grown("runner_jobs_total", "runner", 'result="lost"', "kind", "15m"),
     hold="0s",
     severity="ticket",
     summary="A runner died with its job",
