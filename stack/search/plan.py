@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -90,6 +90,7 @@ def plan(query: Query, names: Names) -> Plan:
         symbol = _symbol(part)
         if isinstance(part, nodes.TypeFilter):
             continue
+        _check_type(part)
         if symbol is not None and index is Index.CODE:
             symbols.append(symbol)
         elif _only_filters(part):
@@ -132,6 +133,29 @@ def _kind(query: Query) -> Type:
     return Type.CODE
 
 
+def _check_type(part: Node) -> None:
+    """Raise where a `type:` stands in a part of the query: all of it is looked for in one place."""
+    if isinstance(part, nodes.Not) and isinstance(part.inner, nodes.TypeFilter):
+        raise QueryError("type: cannot be taken out", position=0, on="-type:", fix="name the type that is wanted")
+    if any(isinstance(leaf, nodes.TypeFilter) for leaf in _leaves(part)):
+        raise QueryError(
+            "type: stands for the whole query, not for one side of an `or`",
+            position=0,
+            on="type:",
+            fix="`or` binds weaker than a blank: put parentheses around it, as in type:issue (is:open or is:closed)",
+        )
+
+
+def _leaves(node: Node) -> Iterator[Node]:
+    if isinstance(node, nodes.Not):
+        yield from _leaves(node.inner)
+    elif isinstance(node, nodes.AllOf | nodes.AnyOf):
+        for part in node.parts:
+            yield from _leaves(part)
+    else:
+        yield node
+
+
 def _symbol(node: Node) -> str | None:
     if isinstance(node, nodes.FieldFilter) and node.field is Field.SYM and node.pattern.form is Form.TEXT:
         return node.pattern.text
@@ -157,11 +181,14 @@ def _record_words(parts: list[Node]) -> list[str]:
         elif isinstance(part, nodes.Literal):
             found += re.findall(r"\w+", part.text)
         else:
+            either = isinstance(part, nodes.AnyOf)
             raise QueryError(
                 "Only words and phrases can be looked for here",
                 position=0,
-                on="type:",
-                fix="search code with it instead",
+                on="or" if either else "type:",
+                fix="of words ask for one at a time; filters may be either, in parentheses: (is:open or is:closed)"
+                if either
+                else "search code with it instead",
             )
     return found
 

@@ -123,3 +123,28 @@ def test_two_types_at_once_are_refused() -> None:
     """One answer comes from one index."""
     with pytest.raises(QueryError, match="one type"):
         of("type:issue type:code x")
+
+
+@pytest.mark.parametrize(
+    "text", ["type:issue a or b", "type:code a or b", "type:issue is:open or is:closed", "a or type:path b"]
+)
+def test_a_type_on_one_side_of_an_or_is_refused_with_the_parentheses_it_lacks(text: str) -> None:
+    """`or` binds weaker than a blank, which nobody expects who looks for open or closed issues."""
+    with pytest.raises(QueryError, match="whole query") as refused:
+        of(text)
+    assert "type:issue (is:open or is:closed)" in refused.value.fix
+    assert of("type:issue (is:open or is:closed)").index is Index.ISSUES
+
+
+@pytest.mark.parametrize("text", ["type:issue (a or b)", "is:open a or b"])
+def test_either_of_two_words_in_records_says_what_is_possible(text: str) -> None:
+    """Records have no exact layer, which alone can answer that."""
+    with pytest.raises(QueryError) as refused:
+        of(text)
+    assert "(is:open or is:closed)" in refused.value.fix
+
+
+def test_a_type_that_is_not_wanted_is_refused() -> None:
+    """One type is searched at a time, so there is nothing to take out."""
+    with pytest.raises(QueryError, match="cannot be taken out"):
+        of("-type:issue x")
