@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Identifier
 
 from stack.forge.errors import MigrationError
@@ -88,7 +89,13 @@ def migrate(conninfo: str, folder: Path = MIGRATIONS, *, table: str = "schema_mi
                     if position < len(files) and files[position].version not in done:
                         applied.append(_apply(connection, files[position], table))
     except psycopg.OperationalError as error:
-        raise MigrationError("The schema can't be brought up to date", got=str(error).strip()) from error
+        known = conninfo_to_dict(conninfo)
+        raise MigrationError(
+            "The schema can't be brought up to date",
+            on=f"{known.get('host', '')}:{known.get('port', '')}/{known.get('dbname', '')}",
+            got=str(error).strip(),
+            fix="is PostgreSQL running? `engineroom restart postgresql-primary` starts that of a stack again",
+        ) from error
     return applied
 
 

@@ -92,3 +92,12 @@ def test_the_projects_own_schema_is_complete(empty: str, tmp_path: Path) -> None
     shutil.copytree(MIGRATIONS, tmp_path / "copy")
     migrate(empty, tmp_path / "copy")
     assert {"user", "organization", "team", "repository", "issue", "pull_request", "search_outbox"} <= tables(empty)
+
+
+def test_a_database_that_is_gone_is_named() -> None:
+    """With what it said, and the command that starts it again."""
+    with pytest.raises(MigrationError, match="brought up to date") as caught:
+        migrate("host=127.0.0.1 port=1 dbname=forge user=forge connect_timeout=2")
+    assert caught.value.on == "127.0.0.1:1/forge"
+    assert "refused" in caught.value.got
+    assert "engineroom restart postgresql-primary" in caught.value.fix

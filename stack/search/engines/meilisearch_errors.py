@@ -34,7 +34,8 @@ def translate(error: Exception, on: str) -> EngineError:  # noqa: PLR0911 - a ta
     if isinstance(error, MeilisearchTimeoutError):
         return EngineUnavailableError("Meilisearch did not answer in time", on=on, got=error.message)
     if isinstance(error, MeilisearchCommunicationError):
-        return EngineUnavailableError("Meilisearch cannot be reached", on=on, got=error.message, fix="is it running?")
+        fix = "is it running? `engineroom restart meilisearch` starts that of a stack again"
+        return EngineUnavailableError("Meilisearch cannot be reached", on=on, got=error.message, fix=fix)
     if not isinstance(error, MeilisearchApiError):
         message = error.message if isinstance(error, MeilisearchError) else str(error)
         return EngineUnavailableError("Meilisearch's answer could not be read", on=on, got=message)

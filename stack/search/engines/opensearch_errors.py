@@ -51,7 +51,8 @@ def translate(error: OpenSearchException, on: str) -> EngineError:
     if isinstance(error, ConnectionTimeout):
         return EngineUnavailableError("OpenSearch did not answer in time", on=on, got=str(error.error))
     if isinstance(error, NoConnectionError):
-        return EngineUnavailableError("OpenSearch cannot be reached", on=on, got=str(error.error), fix="is it running?")
+        fix = "is it running? `engineroom restart opensearch` starts that of a stack again"
+        return EngineUnavailableError("OpenSearch cannot be reached", on=on, got=str(error.error), fix=fix)
     if not isinstance(error, TransportError):
         return EngineUnavailableError("OpenSearch's answer could not be read", on=on, got=str(error))
     return _by_status(error, on)

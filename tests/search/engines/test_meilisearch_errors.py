@@ -64,3 +64,9 @@ def test_failed_tasks(code: str, kind: type[EngineError]) -> None:
     found = of_task({"code": code, "message": "because"}, "there")
     assert type(found) is kind
     assert "because" in found.got
+
+
+def test_a_server_that_is_gone_can_be_started_again() -> None:
+    """The command that does it is named."""
+    gone = MeilisearchCommunicationError("refused")
+    assert "engineroom restart meilisearch" in translate(gone, "http://there").fix

@@ -56,3 +56,9 @@ def test_the_innermost_reason_is_told() -> None:
     error = {"type": "a", "reason": "b", "caused_by": {"type": "c", "reason": "d", "caused_by": {"reason": "e"}}}
     assert reason(error) == "a: b <- d <- e"
     assert reason("plain") == "plain"
+
+
+def test_a_server_that_is_gone_can_be_started_again() -> None:
+    """The command that does it is named."""
+    gone = NoConnectionError("N/A", "refused", OSError())
+    assert "engineroom restart opensearch" in translate(gone, "http://there").fix
