@@ -7,23 +7,16 @@ from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
 
 from stack.errors import EngineRoomError
 from stack.settings import load
 from stack.toolchain.installed import Installed
+from stack.toolchain.npm import npm_command
 from stack.toolchain.toolchain import Toolchain
 
-__all__ = ["lines", "main", "npm_command"]
+__all__ = ["lines", "main"]
 
 _BUILDERS = ("rust", "go", "npm")
-
-
-def npm_command(npm: Installed) -> list[Path]:
-    """How npm is run: on the machine by itself, and ours by its own Node.js, since it is a script without a link."""
-    if "npm" in npm.programs:
-        return [npm.program("npm")]
-    return [npm.program("node"), npm.program("npm-cli.js")]
 
 
 def lines(toolchain: Toolchain) -> list[str]:

@@ -121,8 +121,9 @@ class CheckoutSource(_Model):
     kind: Literal["checkout"]
     folder: str = Field(description="Relative to the toolchain file; a folder that is not there takes its entry away.")
     builder: Literal["cargo", "go", "npm"]
-    program: str = Field(default="", description="The binary, for Cargo and Go.")
+    program: str = Field(description="The binary, or for npm the script that is started, below what was built.")
     package: str = Field(default=".", description="The package to build, for Go.")
+    output: str = Field(default="dist", description="What `npm run build` makes, which has all that is needed to run.")
     ignored: tuple[str, ...] = Field(default=(), description="Glob patterns of files that the program is not made of.")
 
     @property

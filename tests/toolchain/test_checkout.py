@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tomllib
 from pathlib import Path
@@ -200,6 +201,47 @@ mkdir -p "$(dirname "$2")" && echo built > "$2"
     assert {"-mod=readonly", "-trimpath"} <= set(words)
     assert words[-1] == "./cmd/api"
     assert laid.checksum == sha256(task.root / "bin" / "api")
+
+
+NPM = """#!/bin/sh
+echo "$1 $2" >> {log}
+case "$1" in
+    ci) mkdir -p node_modules/x && echo x > node_modules/x/index.js ;;
+    run) mkdir -p dist/lib && cat src/main.js > dist/server.js && ls src > dist/lib/list ;;
+esac
+"""
+
+
+def test_npm_builds_in_a_copy_and_fetches_only_what_the_lock_changed(tmp_path: Path) -> None:
+    """The checkout is not written into; packages are fetched again when the lock is another, and only then."""
+    made = tmp_path / "file" / "web"
+    (made / "src").mkdir(parents=True)
+    (made / "package-lock.json").write_text("1", "utf-8")
+    for name in ("main.js", "gone.js"):
+        (made / "src" / name).write_text("serve()", "utf-8")
+    source = CheckoutSource(kind="checkout", folder="web", builder="npm", program="server.js", output="dist")
+    path = program(tmp_path / "npm-bin" / "npm", NPM.format(log=tmp_path / "log"))
+    npm = Installed("npm", "20.9", path.parent, {"node": path, "npm": path})
+    service(tmp_path)
+
+    task, _ = job(tmp_path, TEXT, None, npm)
+    before = digest_of(made, everything=True)
+    laid = checkout.install(task, source)
+    assert digest_of(made, everything=True) == before
+    assert (task.root / "server.js").stat().st_mode & 0o100
+    assert (task.root / "lib" / "list").read_text("utf-8") == "gone.js\nmain.js\n"
+
+    (made / "src" / "gone.js").unlink()
+    other = dataclasses.replace(task, root=tmp_path / "second")
+    other.root.mkdir()
+    assert checkout.install(other, source).checksum != laid.checksum
+    assert (other.root / "lib" / "list").read_text("utf-8") == "main.js\n"
+    (made / "package-lock.json").write_text("2", "utf-8")
+    last = dataclasses.replace(task, root=tmp_path / "third")
+    last.root.mkdir()
+    checkout.install(last, source)
+    said = [line.split()[0] for line in (tmp_path / "log").read_text("utf-8").splitlines()]
+    assert said == ["ci", "run", "run", "ci", "run"]
 
 
 def test_an_entry_without_its_sources_is_no_entry(tmp_path: Path) -> None:

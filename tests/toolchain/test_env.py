@@ -6,8 +6,9 @@ import subprocess
 from pathlib import Path
 
 from stack.toolchain import Installed, Toolchain
-from stack.toolchain.env import lines, npm_command
+from stack.toolchain.env import lines
 from stack.toolchain.installed import Origin
+from stack.toolchain.npm import npm_command
 
 from .kit import program, toolchain
 

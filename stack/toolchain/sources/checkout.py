@@ -5,12 +5,17 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+from stack.process import environment as surroundings
+from stack.toolchain.checkout import digest_of, mirror
 from stack.toolchain.errors import LockMismatchError, ToolchainError
 from stack.toolchain.locks import sha256
 from stack.toolchain.manifest import CheckoutSource
+from stack.toolchain.npm import npm_command
 from stack.toolchain.sources.job import Job, Laid
 
 __all__ = ["install"]
+
+_INSTALLED = ".engineroom-lock"
 
 _BUILD_LIMIT = 3600.0  # seconds; everything from nothing takes some minutes on two busy cores
 _LOCK_COMPLAINTS = (
@@ -35,7 +40,7 @@ def install(job: Job, source: CheckoutSource) -> Laid:
         LockMismatchError: something is not what the lock promises.
     """
     folder = (job.folder / source.folder).resolve()
-    builders = {"cargo": _cargo, "go": _go}
+    builders = {"cargo": _cargo, "go": _go, "npm": _npm}
     try:
         return builders[source.builder](job, source, folder)
     except ToolchainError as error:
@@ -91,6 +96,38 @@ def _go(job: Job, source: CheckoutSource, folder: Path) -> Laid:
         fix=f"see whether `go build {source.package}` works in {folder}",
     )
     return _lay(job, built, source.program)
+
+
+def _npm(job: Job, source: CheckoutSource, folder: Path) -> Laid:
+    npm = job.tool("npm")
+    # Built from a copy: a build writes beside its sources, and the checkout may be somebody's who is working in it.
+    kept = _kept(job, folder)
+    mirror(folder, kept)
+    environment = {
+        **npm.env,
+        "PATH": f"{next(iter(npm.programs.values())).parent}:{surroundings().get('PATH', '')}",
+        "CI": "1",
+        "NEXT_TELEMETRY_DISABLED": "1",
+    }
+    fix = f"see whether `npm ci` and `npm run build` work in {folder}"
+    attempt = f"{job.entry.name} could not be built"
+    command: list[str | Path] = [*npm_command(npm)]
+    locked, mark = sha256(kept / source.lock), kept / "node_modules" / _INSTALLED
+    if not (mark.is_file() and mark.read_text("utf-8") == locked):
+        job.say("fetching packages with npm")
+        words = [*command, "ci", "--no-fund", "--no-audit"]
+        job.run(words, timeout=_BUILD_LIMIT, attempt=attempt, cwd=kept, env=environment, fix=fix)
+        mark.write_text(locked, "utf-8")
+    job.say("building with npm")
+    words = [*command, "run", "build"]
+    job.run(words, timeout=_BUILD_LIMIT, attempt=attempt, cwd=kept, env=environment, fix=fix)
+    built = kept / source.output
+    if not (built / source.program).is_file():
+        raise ToolchainError(f"{job.entry.name} was built without {source.program}", on=str(built))
+    shutil.copytree(built, job.root, symlinks=True, dirs_exist_ok=True)
+    (job.root / source.program).chmod(0o755)
+    digest = digest_of(job.root, everything=True)
+    return Laid(job.entry.version, {source.output: digest}, digest)
 
 
 def _kept(job: Job, folder: Path) -> Path:
