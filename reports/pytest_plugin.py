@@ -27,6 +27,8 @@ from reports.verdict import ExitCode
 __all__ = ["pytest_cmdline_main", "pytest_configure", "pytest_sessionstart"]
 
 _LISTENER = "engineroom-listener"
+# Options with which pytest only shows something: that is no run, and has no verdict.
+_LISTINGS = ("collectonly", "showfixtures", "show_fixtures_per_test", "cacheshow")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -49,7 +51,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     selection = select(config.args, folder=folder, features=context.features)
     try:
         config.args[:] = collectable(config.args, folder=folder, features=context.features)
-        if config.getoption("collectonly"):
+        if any(config.getoption(name, default=False) for name in _LISTINGS):
             return
         scope = load_scope(context.scope_file)
     except UsageError as error:

@@ -152,7 +152,9 @@ class Recording:
         self._called = self._called or phase.when == "call"
         self.finished = phase.when == "teardown"
         if phase.expected is not None or (phase.failed and phase.error is None):
-            self._say(Verdict.COULD_NOT_VERIFY, phase, "expected-failure", phase.expected or "it passed")
+            what = "it passed, though it was expected to fail" if phase.error is None else "it was expected to fail"
+            why = (phase.expected or "").removeprefix("reason: ")
+            self._say(Verdict.COULD_NOT_VERIFY, phase, "expected-failure", f"{what}: {why}" if why else what)
         elif isinstance(phase.error, _SKIPS):
             # Raised by the check of needs, which has said why.
             if not self._settled:

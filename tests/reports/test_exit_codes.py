@@ -185,6 +185,14 @@ def test_listing_is_no_run(pytester: pytest.Pytester) -> None:
     assert not (pytester.path / "evidence").exists()
 
 
+@pytest.mark.parametrize("option", ["--fixtures", "--fixtures-per-test", "--cache-show", "--markers"])
+def test_showing_something_is_no_run(pytester: pytest.Pytester, option: str) -> None:
+    """Nothing is judged where nothing was to run."""
+    lay_out(pytester.path, {"a/good.feature": GOOD})
+    assert "COULD NOT VERIFY" not in ended(pytester, 0, "features", option)
+    assert not (pytester.path / "evidence").exists()
+
+
 @pytest.mark.parametrize(
     ("path", "left_out"),
     [

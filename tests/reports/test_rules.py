@@ -166,6 +166,21 @@ def test_a_given_that_is_not_met_is_named_with_its_error(seen: tuple[Evidence, s
     assert "conftest.py" in finding.evidence
 
 
+@pytest.mark.parametrize(
+    ("title", "message"),
+    [
+        ("xfail in a step", "it was expected to fail: known"),
+        ("xfail by tag that fails", "it was expected to fail"),
+        ("xfail by tag that passes", "it passed, though it was expected to fail"),
+    ],
+)
+def test_an_expected_failure_says_what_happened(seen: tuple[Evidence, str], title: str, message: str) -> None:
+    """Whether it failed or passed."""
+    (finding,) = one(seen, f"rules/rules: {title}").findings
+    assert finding.message.endswith(message)
+    assert ("it passed" in finding.message) is (title == "xfail by tag that passes")
+
+
 def test_a_death_is_named_with_its_last_output(seen: tuple[Evidence, str]) -> None:
     """Component and exit in the message, output in the evidence, even where every step passed."""
     result = one(seen, "rules/rules: a death behind a pass")
