@@ -24,7 +24,7 @@ from stack.services.runner.watch import Watch
 __all__ = ["Attempt"]
 
 _log = structlog.get_logger("runner")
-_LOG_SECONDS = 15.0
+_SHORT_LOG_SECONDS = 10.0
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -148,8 +148,7 @@ class Attempt:
     def _end(self, state: Literal["succeeded", "failed"], error: str) -> Outcome:
         """Write how it ended, if that is still this runner's to write."""
         self._log.say(f"{state}: {error}" if error else state)
-        if not self._log.close(_LOG_SECONDS):
-            _log.warning("the log is not complete")
+        self._close_log()
         uncertain = False
         while self._watch.reason in {None, "stopping"}:
             try:
@@ -172,7 +171,7 @@ class Attempt:
             self._log.say("cancelled")
         elif reason == "stopping":
             self._log.say("the runner ends; the job is given back")
-        self._log.close(_LOG_SECONDS if reason != "lost" else 0.0)
+        self._close_log()
         if reason in {"cancelled", "lost"}:
             return "cancelled" if reason == "cancelled" else "lost"
         lease, free = self._job.lease, reason == "stopping"
@@ -186,6 +185,14 @@ class Attempt:
         if not given:
             return self._fenced()
         return "retried" if free or lease.attempt < self._job.max_attempts else "failed"
+
+    def _close_log(self) -> None:
+        """Wait until the log is kept: long while the store may come back, short where something else waits."""
+        short = {"cancelled": _SHORT_LOG_SECONDS, "stopping": _SHORT_LOG_SECONDS, "lost": 0.0}
+        reason = self._watch.reason
+        seconds = self._settings.log_wait_seconds if reason is None else short[reason]
+        if not self._log.close(seconds):
+            _log.warning("the log is not complete")
 
     def _fenced(self) -> Outcome:
         _log.warning("the job is not this runner's any more; nothing was written")

@@ -46,6 +46,7 @@ class RunnerSettings(ServiceSettings):
     log_bytes: int = Field(default=10 * _MIB, alias="RUNNER_LOG_BYTES", ge=1024)
     log_part_bytes: int = Field(default=64 * 1024, alias="RUNNER_LOG_PART_BYTES", ge=256)
     log_part_seconds: float = Field(default=1, alias="RUNNER_LOG_PART_SECONDS", gt=0)
+    log_wait_seconds: float = Field(default=60, alias="RUNNER_LOG_WAIT_SECONDS", gt=0)
     checkout_bytes: int = Field(default=2048 * _MIB, alias="RUNNER_CHECKOUT_BYTES", ge=_MIB)
     checkout_seconds: float = Field(default=300, alias="RUNNER_CHECKOUT_SECONDS", gt=0)
     git_url: HttpUrl = Field(alias="GIT_URL")

@@ -49,7 +49,8 @@ class Queue:
         """Queue a job with any payload."""
         with psycopg.connect(self.conninfo) as db:
             row = db.execute(
-                "INSERT INTO job (repository_id, kind, payload, max_attempts) VALUES (%s, 'steps', %s, %s) RETURNING id",
+                "INSERT INTO job (repository_id, kind, payload, max_attempts) VALUES (%s, 'steps', %s, %s)"
+                " RETURNING id",
                 [repository, Jsonb(payload), attempts],
             ).fetchone()
         assert row is not None
@@ -138,15 +139,10 @@ def queue(addresses: Addresses, database: PostgresAddress, commit: str) -> Queue
 
 
 @pytest.fixture
-def variables(
-    addresses: Addresses,
-    database: PostgresAddress,
-    git: GitServer,
-    queue: Queue,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> dict[str, str]:
+def variables(addresses: Addresses, database: PostgresAddress, git: GitServer, queue: Queue) -> dict[str, str]:
     """What a runner is told: everything happens soon."""
     assert addresses.objects is not None
+    # Not below pytest's own folder, which other users can't pass.
     # Not below pytest's own folder, which other users can't pass.
     work = Path(tempfile.mkdtemp(prefix="engineroom-runner-"))
     return {
