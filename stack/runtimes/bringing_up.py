@@ -40,7 +40,8 @@ def stuck(component: Component, plan: Plan, log: Path, process: ProcessId) -> It
         output = last_output(log)
         raise StartError(
             f"{component.name} did not become ready in {error.waited:.1f} s: {error.why}",
-            on=f"{component.shown_address(plan)}, process {process.pid}, log {log}",
+            # Not the log: after a start that failed it is gone with the run.
+            on=f"{component.shown_address(plan)}, process {process.pid}",
             got=f"{error.seen.what}\nlast output:\n{output or '(none)'}",
             fix="read the last output; on a slow machine raise ENGINEROOM_SLOW",
         ) from error

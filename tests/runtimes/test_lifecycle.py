@@ -225,6 +225,7 @@ def test_a_server_that_ends_at_once_is_explained(own: Settings, state_folder: Pa
     text = str(failed.value)
     assert "redis-" in text
     assert "the process ended with exit code 3" in text
+    assert str(own.state_dir) not in text
     assert "cannot do that here" in text
     assert "cannot do that here" in (state_folder / "kept" / "redis-2.log").read_text()
 
