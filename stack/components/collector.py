@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 
 from stack.addresses import Addresses, HttpAddress
@@ -28,6 +29,7 @@ class Collector(Component):
     ports = ("otlp_http", "otlp_grpc", "health", "metrics", "spanmetrics")
     own_user = True
     optional = True
+    reload = signal.SIGHUP
 
     def files(self, plan: Plan) -> Mapping[str, str]:
         """Its configuration, with what it sends to of this plan."""
