@@ -77,14 +77,14 @@ func (c *enveloped) Write(text []byte) (int, error) {
 	}
 	id := newRequestID()
 	body := fault.New(status, message).JSON()
-	_ = c.Conn.SetWriteDeadline(time.Now().Add(c.server.Config.Body))
-	_, err = fmt.Fprintf(c.Conn, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"+
-		"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: %s\r\nConnection: close\r\n\r\n%s",
-		status, http.StatusText(status), len(body), id, body)
 	c.server.Metrics.Request("", unmatched, status, 0)
 	c.server.Logger.InfoContext(telemetry.WithRequestID(context.Background(), id), "request",
 		"http_request_method", "_OTHER", "http_route", unmatched, "http_response_status_code", status,
 		"duration_seconds", 0.0)
+	_ = c.Conn.SetWriteDeadline(time.Now().Add(c.server.Config.Body))
+	_, err = fmt.Fprintf(c.Conn, "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n"+
+		"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\nX-Request-Id: %s\r\nConnection: close\r\n\r\n%s",
+		status, http.StatusText(status), len(body), id, body)
 	if err != nil {
 		return 0, err
 	}

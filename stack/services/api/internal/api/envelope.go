@@ -98,7 +98,8 @@ func (c *call) fail(err error) {
 	if !ok {
 		found = fault.Internal(err)
 	}
-	if found.Status == 499 || c.r.Context().Err() != nil {
+	unfinished := known.body != nil && known.body.failed != nil // which ends the context too, though somebody may listen
+	if found.Status == 499 || (c.r.Context().Err() != nil && !unfinished) {
 		// Nobody reads this; the status is for the log and the counters.
 		found = &fault.Fault{Status: 499, Code: "CLIENT_CLOSED_REQUEST", Message: "The client left", Cause: err}
 	}

@@ -41,7 +41,18 @@ type service struct {
 	git      *testkit.Git
 	metrics  *metrics.Metrics
 	log      *lines
+	server   *api.Server
 	stop     func()
+}
+
+type registered struct{ method, pattern string }
+
+func (s *service) routes(t testing.TB) (all []registered) {
+	t.Helper()
+	for _, pair := range s.server.Routes() {
+		all = append(all, registered{pair[0], pair[1]})
+	}
+	return all
 }
 
 type lines struct {
@@ -137,6 +148,7 @@ func startOn(t testing.TB, database *testkit.Database, git *testkit.Git, changes
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.server = server
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -75,12 +75,13 @@ func (s *Server) observe(next http.Handler) http.Handler {
 				trace.WithAttributes(attribute.String("http.request.method", method),
 					attribute.String("url.scheme", "http")))
 		}
-		out := &recorder{ResponseWriter: w, control: http.NewResponseController(w), idle: s.Config.Body}
+		control := http.NewResponseController(w)
+		body := &paced{ReadCloser: r.Body, control: control, idle: s.Config.Body}
+		out := &recorder{ResponseWriter: w, control: control, idle: s.Config.Body, body: body}
 		_ = out.control.SetWriteDeadline(time.Time{})
 		out.Header().Set("X-Request-Id", id)
 		out.Header().Set("X-Content-Type-Options", "nosniff")
 		r = r.WithContext(ctx)
-		body := &paced{ReadCloser: r.Body, control: out.control, idle: s.Config.Body}
 		if r.Body != nil && r.Body != http.NoBody {
 			r.Body = body
 		}
@@ -211,6 +212,7 @@ type recorder struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	idle    time.Duration
+	body    *paced
 	status  int
 	bytes   int64
 	renewed time.Time
@@ -226,6 +228,9 @@ func (w *recorder) renew() {
 
 func (w *recorder) WriteHeader(status int) {
 	w.renew()
+	if w.body.failed != nil {
+		w.Header().Set("Connection", "close") // or net/http would wait for the rest of the body before it answers
+	}
 	if w.status == 0 && status >= 200 {
 		w.status = status
 	}
@@ -281,6 +286,7 @@ func (b *paced) Read(into []byte) (int, error) {
 		b.ended = true
 		if err != io.EOF {
 			b.failed = err
+			return n, err
 		}
 		// From here on net/http reads to learn of a client that leaves; a deadline would look like that.
 		_ = b.control.SetReadDeadline(time.Time{})

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/minio/minio-go/v7/pkg/credentials"
 )
 
 // GitToken is what the git service of the tests wants to be shown.
@@ -113,4 +117,74 @@ func redisSays(address, line string) (string, error) {
 	answer := make([]byte, 4096)
 	n, err := connection.Read(answer)
 	return string(answer[:n]), err
+}
+
+// Objects is a running S3 server with an empty bucket.
+type Objects struct{ Endpoint, Access, Secret, Bucket string }
+
+// NewObjects starts one: versitygw or SeaweedFS, whichever is there.
+func NewObjects(t testing.TB) *Objects {
+	t.Helper()
+	folder, port := temporary(t, "api-test-s3-", false), Port(t)
+	o := &Objects{fmt.Sprintf("http://127.0.0.1:%d", port), "AKIDTEST", "a-secret-of-these-tests", "forge"}
+	gateway := first(os.Getenv("VERSITYGW_BIN"), filepath.Join(cacheFolder(), "tools/versitygw/*/root/bin/versitygw"))
+	weed := first(os.Getenv("WEED_BIN"), filepath.Join(cacheFolder(), "tools/seaweedfs/*/root/*/scripts/weed"))
+	switch {
+	case gateway != "":
+		data := filepath.Join(folder, "data")
+		if err := os.MkdirAll(filepath.Join(data, o.Bucket), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		guarded(t, folder, false, "TERM", "env", "ROOT_ACCESS_KEY="+o.Access, "ROOT_SECRET_KEY="+o.Secret, gateway,
+			"--port", fmt.Sprintf("127.0.0.1:%d", port), "--quiet", "posix", data)
+	case weed != "":
+		identities := fmt.Sprintf(`{"identities":[{"name":"test","credentials":[{"accessKey":%q,"secretKey":%q}],
+			"actions":["Admin","Read","Write","List","Tagging"]}]}`, o.Access, o.Secret)
+		file := filepath.Join(folder, "s3.json")
+		if err := os.WriteFile(file, []byte(identities), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		arguments := []string{weed, "server", "-ip=127.0.0.1", "-dir=" + folder, "-master.telemetry=false", "-filer=true",
+			"-s3=true", fmt.Sprintf("-s3.port=%d", port), "-s3.config=" + file}
+		for _, part := range []string{"master.port", "master.port.grpc", "volume.port", "volume.port.grpc", "filer.port",
+			"filer.port.grpc", "s3.port.grpc"} {
+			arguments = append(arguments, fmt.Sprintf("-%s=%d", part, Port(t)))
+		}
+		guarded(t, folder, false, "TERM", arguments...)
+	default:
+		t.Fatal("these tests need an S3 server: set VERSITYGW_BIN or WEED_BIN to one of the programs")
+	}
+	client, err := minio.New(fmt.Sprintf("127.0.0.1:%d", port), &minio.Options{
+		Creds: credentials.NewStaticV4(o.Access, o.Secret, ""), BucketLookup: minio.BucketLookupPath, Region: "us-east-1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	Eventually(t, "the S3 server answers", func() error {
+		there, err := client.BucketExists(context.Background(), o.Bucket)
+		if err == nil && !there {
+			err = client.MakeBucket(context.Background(), o.Bucket, minio.MakeBucketOptions{})
+		}
+		if err != nil {
+			return fmt.Errorf("%w; %s", err, tail(folder))
+		}
+		return nil
+	})
+	return o
+}
+
+// Put stores an object.
+func (o *Objects) Put(t testing.TB, key, text string) {
+	t.Helper()
+	client, err := minio.New(strings.TrimPrefix(o.Endpoint, "http://"), &minio.Options{
+		Creds: credentials.NewStaticV4(o.Access, o.Secret, ""), BucketLookup: minio.BucketLookupPath, Region: "us-east-1",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = client.PutObject(context.Background(), o.Bucket, key, strings.NewReader(text), int64(len(text)),
+		minio.PutObjectOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
