@@ -165,10 +165,4 @@ class ExactSearch:
     def _symbols(self, row: IndexedFile) -> list[Symbol]:
         ids = [part_id(row.file_id, part) for part in range(row.parts)]
         found = self.engine.fetch(Index.CODE, ids, fields=("symbols",))
-        return [symbol for key in ids if key in found for symbol in symbols(_strings(found[key].get("symbols")))]
-
-
-def _strings(value: JsonValue) -> list[str]:
-    if isinstance(value, (list, tuple)):
-        return [str(item) for item in value]
-    return []
+        return [symbol for key in ids if key in found for symbol in symbols(found[key].get("symbols"))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from stack.search.engines.base import Document, JsonValue
 from stack.search.extract.document import CodeDocument, RepositoryFacts
@@ -52,11 +52,11 @@ def symbol_line(symbol: Symbol) -> str:
     return "\t".join(field.replace("\t", " ").replace("\n", " ") for field in fields)
 
 
-def symbols(lines: Iterable[str]) -> list[Symbol]:
-    """The symbols back from their stored lines."""
+def symbols(stored: JsonValue) -> list[Symbol]:
+    """The symbols back from the stored field of their lines; none where a document has no such field."""
     found = []
-    for line in lines:
-        number, kind, name, scope, text = line.split("\t", 4)
+    for line in stored if isinstance(stored, (list, tuple)) else ():
+        number, kind, name, scope, text = str(line).split("\t", 4)
         found.append(Symbol(name=name, kind=kind, line=int(number), scope=scope, text=text))
     return found
 

@@ -310,7 +310,7 @@ class Search:
         ids = [part_id(file.row.file_id, part) for file in files for part in range(file.row.parts)]
         found: dict[str, list[Symbol]] = {}
         for key, source in self._engine.fetch(Index.CODE, ids, fields=("file_id", "symbols")).items():
-            found.setdefault(key[: -len(part_id("", 0))], []).extend(symbols(_strings(source.get("symbols"))))
+            found.setdefault(key[: -len(part_id("", 0))], []).extend(symbols(source.get("symbols")))
         return found
 
     def _shown(self, ranked: list[_Ranked], asked: _Asked) -> tuple[CodeHit, ...]:
@@ -372,7 +372,7 @@ class _Names:
 
 def symbols_of(hit: Hit) -> list[Symbol]:
     """The definitions that an engine stored with a document."""
-    return symbols(_strings(hit.source.get("symbols")))
+    return symbols(hit.source.get("symbols"))
 
 
 def _order(entry: _Ranked) -> tuple[object, ...]:
@@ -430,7 +430,3 @@ def _record(hit: Hit) -> RecordHit:
 def _named(values: Mapping[str, int]) -> dict[str, int]:
     """Facet values without the empty one, which nobody can choose."""
     return {value: count for value, count in values.items() if value}
-
-
-def _strings(value: JsonValue) -> list[str]:
-    return [str(item) for item in value] if isinstance(value, (list, tuple)) else []

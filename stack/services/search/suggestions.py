@@ -213,11 +213,10 @@ def _prefixed(
 
 def _symbols(hit: Hit, seen: _Seen) -> Iterator[Suggestion]:
     repository = seen.repository(hit)
-    lines = hit.source.get("symbols")
-    if repository is None or not isinstance(lines, (list, tuple)):
+    if repository is None:
         return
     path = texts(hit.source, "path")
-    for symbol in symbols(map(str, lines)):
+    for symbol in symbols(hit.source.get("symbols")):
         if seen.begins(symbol.name):
             yield Suggestion(
                 "symbol",
