@@ -26,6 +26,9 @@ _COMPONENT_TOOLS = {
     "postgresql-replica": "postgresql",
     "opensearch": "opensearch",
     "meilisearch": "meilisearch",
+    "collector": "otelcol",
+    "postgresql-exporter-primary": "postgresql-exporter",
+    "postgresql-exporter-replica": "postgresql-exporter",
     "git-http": "git-service",
 }
 _OWN_LICENCE = "MIT"
