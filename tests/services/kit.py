@@ -51,6 +51,7 @@ class Running:
     log: Path
     port: int = 0
     headers: dict[str, str] = field(default_factory=dict)
+    seen: int = 0
 
     def until_listening(self) -> None:
         """Wait for the line that tells the port."""

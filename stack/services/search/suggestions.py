@@ -20,6 +20,7 @@ from stack.search.engines.base import Engine, EngineError, Equals, Filter, Hit, 
 from stack.search.engines.words import tokens
 from stack.search.mapping import numbers, symbols, texts
 from stack.search.state import IndexedRepository, State, translated
+from stack.services.search.pool import LateError
 
 __all__ = ["Suggester", "Suggestion"]
 
@@ -128,6 +129,8 @@ class Suggester:
                 found.append(future.result())
         if errors and not found:
             raise errors[0]
+        if asked and not found:
+            raise LateError("The search engine did not answer in time", got=f"{self.seconds:g} s")
         return found
 
     def _ask(self, kind: Kind, seen: _Seen) -> Future[list[Suggestion]]:

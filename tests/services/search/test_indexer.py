@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import signal
 from collections.abc import Callable, Iterator
@@ -10,9 +11,14 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from stack.forge.git import open_git
 from stack.forge.hosting import Hosting
 from stack.runtimes.base import Stack
 from stack.search.engines import open_engine
+from stack.search.exact_store import ExactFolder
+from stack.search.extract.symbols import SymbolExtractor
+from stack.search.indexer import Indexer
+from stack.search.state import State
 from stack.services.common.settings import from_environment
 from stack.services.search.settings import SearchSettings
 from tests.services.conftest import DAY, PERSON
@@ -167,3 +173,33 @@ def test_a_push_that_nobody_announced_is_found(
         "ada/runtime.git", "main", {"src/quiet.rs": b"fn quietly() {}\n"}, author=PERSON, date=DAY, message="Quiet"
     )
     assert eventually(lambda: hits(service, "quietly")) == ["src/quiet.rs"]
+
+
+def test_a_run_ends_between_repositories(
+    people: Hosting, indexing: dict[str, str], ctags: Path, service: Running
+) -> None:
+    """Told to stop after the first, what is done is recorded and found; the next run does the rest, and only that."""
+    settings = from_environment(SearchSettings, indexing)
+    engine = open_engine(settings.engine_address, prefix=settings.engine_prefix)
+    asked = itertools.count()
+    reports = []
+    with open_git(settings.git_address, settings.mirrors) as git, SymbolExtractor(ctags) as symbols:
+        for stop in (lambda: next(asked) >= 1, lambda: False):
+            with State(indexing["DATABASE_URL"], engine.name) as state, ExactFolder(settings.exact_folder) as exact:
+                indexer = Indexer(
+                    forge=people.forge,
+                    git=git,
+                    engine=engine,
+                    exact=exact,
+                    state=state,
+                    symbols=symbols,
+                    stop=stop,
+                )
+                reports.append(indexer.run())
+            assert hits(service, "spawn_blocking") == ["src/task/spawn.rs"]
+    engine.close()
+    assert [report.stopped for report in reports] == [True, False]
+    assert [[outcome.repository for outcome in report.outcomes] for report in reports] == [
+        ["ada/runtime"],
+        ["ada/spawn-vault"],
+    ]
