@@ -181,6 +181,8 @@ class NodeExporter(_Exporter):
             # On by default in Debian's; neither a system's manager nor its text files are wanted.
             "--no-collector.systemd",
             "--no-collector.textfile",
+            # Debian's leaves the loopback out, over which all of this talks.
+            "--collector.netdev.device-exclude=^(ifb|veth).*",
             "--log.format=json",
         ]
         return Launch(arguments, cwd=site.scratch, env=tool.env, grace=5.0)
