@@ -118,6 +118,8 @@ func (c *call) git() error {
 		header.Set("X-Engineroom-Access", "write")
 	}
 	c.r.URL.Path, c.r.URL.RawPath = fmt.Sprintf("/%s/%s%s/%s", repo.Owner, repo.Name, suffix, action), ""
+	// Git may answer before it has read everything; without this net/http would first want to have the rest.
+	_ = http.NewResponseController(c.w).EnableFullDuplex()
 	pace(c, c.Config.GitIdle, func(n int64) { c.Metrics.Streamed("received", n) })
 	c.proxy.ServeHTTP(&counted{ResponseWriter: c.w, count: func(n int64) { c.Metrics.Streamed("sent", n) }}, c.r)
 	if push {

@@ -34,6 +34,10 @@ func Translate(err error) error {
 	if _, already := fault.As(err); already {
 		return err
 	}
+	var connecting *pgconn.ConnectError
+	if errors.As(err, &connecting) { // whatever the server said to us, it was not about our values
+		return unavailable(err)
+	}
 	var refused *pgconn.PgError
 	if !errors.As(err, &refused) {
 		var scan pgx.ScanArgError
