@@ -182,7 +182,7 @@ def test_only_loopback_listens(stack: LocalStack) -> None:
 def test_secrets_are_in_no_argument_log_or_record(stack: LocalStack) -> None:
     """A generated secret appears in no process's arguments, no log and no record."""
     hidden = secrets.values(stack.plan().secrets)
-    assert len(hidden) == 8
+    assert len(hidden) == 9
     shown = [" ".join(process.cmdline()) for process in processes(stack)]
     shown += [log.read_text("utf-8", "replace") for log in (stack.folder / "logs").glob("*.log")]
     shown += [(stack.folder / "run.json").read_text("utf-8"), repr(stack.addresses), str(stack.status())]

@@ -171,6 +171,8 @@ class Servers:
             json={"query": query},
             timeout=_TIMEOUT,
         )
+        if answer.status_code == requests.codes.service_unavailable:
+            return []  # the day's index was made this very moment
         answer.raise_for_status()
         return [hit["_source"] for hit in answer.json()["hits"]["hits"]]
 
