@@ -348,7 +348,7 @@ func (s *service) command(folder string, arguments ...string) (string, error) {
 	return string(output), err
 }
 
-func (s *service) git_(folder string, arguments ...string) string {
+func (s *service) gitIn(folder string, arguments ...string) string {
 	s.t.Helper()
 	output, err := s.command(folder, arguments...)
 	if err != nil {
@@ -369,7 +369,7 @@ func (s *service) remote(as *person, repo string) string {
 func (s *service) push(as *person, repo, branch string, files map[string]string) string {
 	s.t.Helper()
 	folder := s.t.TempDir()
-	s.git_(folder, "init", "--quiet", "--initial-branch="+branch)
+	s.gitIn(folder, "init", "--quiet", "--initial-branch="+branch)
 	if output, err := s.command(folder, "pull", "--quiet", s.remote(as, repo), branch); err != nil {
 		_, _ = s.command(folder, "pull", "--quiet", s.remote(as, repo), "main")
 		_ = output
@@ -383,8 +383,8 @@ func (s *service) push(as *person, repo, branch string, files map[string]string)
 			s.t.Fatal(err)
 		}
 	}
-	s.git_(folder, "add", "--all")
-	s.git_(folder, "commit", "--quiet", "--message", "change "+branch)
-	s.git_(folder, "push", "--quiet", s.remote(as, repo), "HEAD:refs/heads/"+branch)
-	return s.git_(folder, "rev-parse", "HEAD")
+	s.gitIn(folder, "add", "--all")
+	s.gitIn(folder, "commit", "--quiet", "--message", "change "+branch)
+	s.gitIn(folder, "push", "--quiet", s.remote(as, repo), "HEAD:refs/heads/"+branch)
+	return s.gitIn(folder, "rev-parse", "HEAD")
 }

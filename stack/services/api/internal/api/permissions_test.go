@@ -172,7 +172,7 @@ func newStage(s *service, private bool) *stage {
 	s.must(boss, "POST", "/api/v1/orgs", map[string]any{"name": g.org})
 	g.reader2 = s.person("reader2")
 	g.clone = s.t.TempDir()
-	s.git_(g.clone, "clone", "--quiet", "--bare", s.remote(boss, g.repo), ".")
+	s.gitIn(g.clone, "clone", "--quiet", "--bare", s.remote(boss, g.repo), ".")
 	return g
 }
 
@@ -200,7 +200,7 @@ func (g *stage) fresh(full bool) *stage {
 	if !full {
 		return &next
 	}
-	g.s.git_(g.clone, "push", "--quiet", g.s.remote(g.all[owner], next.repo), "refs/heads/main", "refs/heads/fix")
+	g.s.gitIn(g.clone, "push", "--quiet", g.s.remote(g.all[owner], next.repo), "refs/heads/main", "refs/heads/fix")
 	base := "/api/v1/repos/" + next.repo
 	g.s.must(g.all[owner], "POST", base+"/issues", map[string]any{"title": "one"})
 	g.s.must(g.all[owner], "POST", base+"/pulls", map[string]any{"title": "two", "head": "fix"})
@@ -228,7 +228,7 @@ func (g *stage) fillBody(body any, actor int) any {
 	return filled
 }
 
-func TestEveryRouteOfARepositoryIsInTheTable(t *testing.T) {
+func TestAPrivateRepositoryIsNotThereForStrangersOnAnyRoute(t *testing.T) {
 	// A private repository is 404 to a stranger on every route below it, whatever the route does with it.
 	s := common(t)
 	repo, all := s.cast(true)

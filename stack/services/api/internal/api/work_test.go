@@ -91,7 +91,7 @@ func TestAPullRequestsLife(t *testing.T) {
 		t.Error(got)
 	}
 	folder := t.TempDir()
-	if got := s.git_(folder, "ls-remote", s.remote(all[owner], repo), "refs/pull/1/head"); !strings.HasPrefix(got, head) {
+	if got := s.gitIn(folder, "ls-remote", s.remote(all[owner], repo), "refs/pull/1/head"); !strings.HasPrefix(got, head) {
 		t.Error("git doesn't have the head:", got)
 	}
 	head = s.push(all[writer], repo, "fix", map[string]string{"b.txt": "b\n"})
@@ -157,10 +157,10 @@ func TestWhatIsInARepository(t *testing.T) {
 	first := s.push(ada, repo, "main", map[string]string{"src/lib.rs": "pub fn a() {}\n", "latin.txt": "caf\xe9\n", "bin": "a\x00b", "long.txt": strings.Repeat("x", 3<<20)})
 	second := s.push(ada, repo, "main", map[string]string{"src/lib.rs": "pub fn b() {}\n"})
 	folder := t.TempDir()
-	s.git_(folder, "clone", "--quiet", s.remote(ada, repo), ".")
-	s.git_(folder, "tag", "light", first)
-	s.git_(folder, "tag", "--annotate", "--message", "said", "v1", second)
-	s.git_(folder, "push", "--quiet", s.remote(ada, repo), "--tags")
+	s.gitIn(folder, "clone", "--quiet", s.remote(ada, repo), ".")
+	s.gitIn(folder, "tag", "light", first)
+	s.gitIn(folder, "tag", "--annotate", "--message", "said", "v1", second)
+	s.gitIn(folder, "push", "--quiet", s.remote(ada, repo), "--tags")
 
 	if got := s.must(nobody, "GET", base+"/branches", nil); fmt.Sprint(got.list()) != fmt.Sprintf("[map[commit:%s name:main]]", second) {
 		t.Error(got)
