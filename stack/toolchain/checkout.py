@@ -59,6 +59,8 @@ def mirror(folder: Path, copy: Path) -> None:
             or not filecmp.cmp(path, target, shallow=False)
         ):
             target.parent.mkdir(parents=True, exist_ok=True)
+            if target.is_dir() and not target.is_symlink():
+                shutil.rmtree(target)
             target.unlink(missing_ok=True)
             shutil.copy2(path, target, follow_symlinks=False)
 
