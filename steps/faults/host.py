@@ -1,0 +1,64 @@
+"""Faults of the machine: a full disk, and no memory left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from stack.errors import NeedMissingError
+from stack.process import ProgramFailedError, run
+from steps.faults.base import Fault
+from steps.stimuli.base import Bench
+from steps.stimuli.host import taken
+
+__all__ = ["FAULTS"]
+
+_MEBIBYTE = 2**20
+_SIZE = 64  # MiB of a file system of one's own
+_AT_ONCE = 34  # MiB: more than half of it, as on a disk that has been in use
+_LEFT = 0.085  # share of memory that stays available; the alert is about less than 0.1
+
+
+@contextmanager
+def _filling(bench: Bench) -> Iterator[None]:
+    """A small file system that is filled at a steady pace until nearly nothing is left."""
+    folder = bench.folder / "filled"
+    folder.mkdir()
+    _mount(["mount", "-t", "tmpfs", "-o", f"size={_SIZE}m,mode=0755", "tmpfs", folder])
+    try:
+        (folder / "first.bin").write_bytes(bytes(_AT_ONCE * _MEBIBYTE))
+        with bench.repeated(lambda number: _more(folder, number), every=0.5, most=_SIZE - _AT_ONCE - 2):
+            yield
+    finally:
+        _mount(["umount", folder])
+
+
+def _more(folder: Path, number: int) -> None:
+    (folder / f"{number}.bin").write_bytes(bytes(_MEBIBYTE))
+
+
+def _mount(words: list[str | Path]) -> None:
+    if os.geteuid() != 0:
+        raise NeedMissingError("root", "Only root can mount a file system to fill it")
+    try:
+        run(words, timeout=20)
+    except ProgramFailedError as error:
+        raise NeedMissingError("root", "A file system can't be mounted here", got=error.got) from error
+
+
+@contextmanager
+def _memory_taken(bench: Bench) -> Iterator[None]:  # noqa: ARG001 - the machine's memory is nobody's of the stack
+    memory = psutil.virtual_memory()
+    wanted = memory.available - int(memory.total * _LEFT)
+    with taken(max(0, wanted // _MEBIBYTE)):
+        yield
+
+
+FAULTS: dict[str, Fault] = {
+    "fill:disk": Fault(_filling, covers=("fill:disk", "fill:disk-slowly"), needs=("node-exporter",)),
+    "fill:memory": Fault(_memory_taken, needs=("node-exporter",), within=60.0),
+}

@@ -1,0 +1,110 @@
+"""Steps about panels: that they show what happens, and nothing when their source is away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_bdd import given, parsers, then, when
+
+from reports.context import run_context
+from stack.errors import NeedMissingError
+from stack.runtimes.base import Stack
+from stack.settings import Settings
+from stack.telemetry.drawing import draw
+from steps.git_people import GitPeople
+from steps.panel_control import PanelControl
+from steps.panel_source import Stores, series_of
+from steps.panels_without import PanelsWithout
+from steps.people import People
+from steps.stimuli import Bench
+
+__all__: list[str] = []
+
+
+@pytest.fixture
+def bench(stack: Stack, people: People, git_people: GitPeople, tmp_path: Path, settings: Settings) -> Bench:
+    """What stimuli and faults work with."""
+    return Bench(stack, people, git_people, tmp_path, settings.slow)
+
+
+@pytest.fixture
+def stores(stack: Stack, settings: Settings) -> Stores:
+    """Who answers the panels' queries."""
+    if stack.addresses.telemetry is None:
+        raise NeedMissingError("prometheus", "This stack has no telemetry")
+    return Stores(stack.addresses.telemetry, settings.slow)
+
+
+@pytest.fixture
+def panel_control(bench: Bench, stores: Stores, settings: Settings) -> PanelControl:
+    """The panels of a scenario."""
+    return PanelControl(bench, stores, settings.slow)
+
+
+@pytest.fixture
+def panels_without(bench: Bench, stores: Stores, settings: Settings) -> Iterator[PanelsWithout]:
+    """The panels of a scenario whose source goes away."""
+    control = PanelsWithout(bench, stores, settings.slow)
+    yield control
+    control.close()
+
+
+@given(parsers.parse('all that the stimuli of the dashboard "{dashboard}" need is ready'))
+def ready(panel_control: PanelControl, dashboard: str) -> None:
+    panel_control.require(dashboard)
+
+
+@when(parsers.parse('the stimuli of "{dashboard}" are carried out one after the other'))
+def carried_out(panel_control: PanelControl, dashboard: str) -> None:
+    panel_control.carry_out(dashboard)
+
+
+@then("there is a picture of every panel, drawn from its own query")
+def pictures(panel_control: PanelControl, pytestconfig: pytest.Config) -> None:
+    context = run_context(pytestconfig)
+    for proof in panel_control.proofs:
+        context.attach_picture(proof.panel.id, draw(proof.panel, series_of(proof.seen), form="png"))
+
+
+@then("the report says of which panels only the presence could be proved, and after how long the others moved")
+def told(panel_control: PanelControl, pytestconfig: pytest.Config) -> None:
+    context = run_context(pytestconfig)
+    for name, unit, values in panel_control.measured():
+        context.attach_measurement(name, unit, list(values.values()), labels=list(values))
+
+
+@then("every panel moved with its stimulus and not without it")
+def moved(panel_control: PanelControl) -> None:
+    assert panel_control.proofs, "no panel was looked at"
+    failures = panel_control.failures()
+    assert not failures, f"{len(failures)} of {len(panel_control.proofs)} panels:\n" + "\n".join(failures)
+
+
+# -- a source that is away -------------------------------------------------------------------------------------------
+
+
+@given(parsers.parse('everybody is busy, and every panel of "{job}" has a value within {seconds:d} seconds'))
+def busy(panels_without: PanelsWithout, job: str, seconds: int) -> None:
+    panels_without.keep_busy(job, seconds)
+
+
+@when("what it is scraped from is killed")
+def taken_away(panels_without: PanelsWithout) -> None:
+    panels_without.take_away()
+
+
+@then(parsers.parse("the check for empty panels names each of them within {seconds:d} seconds"))
+def named(panels_without: PanelsWithout, seconds: int) -> None:
+    panels_without.expect_named(seconds)
+
+
+@when("it is started again")
+def brought_back(panels_without: PanelsWithout) -> None:
+    panels_without.bring_back()
+
+
+@then(parsers.parse("the check for empty panels names none of them within {seconds:d} seconds"))
+def none_named(panels_without: PanelsWithout, seconds: int) -> None:
+    panels_without.expect_back(seconds)
