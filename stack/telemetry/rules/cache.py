@@ -29,7 +29,7 @@ _CLUSTER = Alert(
     description="At least one node calls the cluster failed. The api works without its cache: slower, and without rate "
     "limits.",
     dashboard="cache",
-    fault="stop:redis-shard",
+    fault="stop:redis-majority",
 )
 
 _MEMORY = Alert(

@@ -66,7 +66,7 @@ def _missing(job: str) -> Alert:
         description="There is no target for the job {{ $labels.job }}: nobody looks at it, and nobody is told when it "
         "fails.",
         dashboard="telemetry",
-        fault="unscrape:web",
+        fault="unscrape:jobs",
         labels={"job": job},
     )
 
@@ -81,7 +81,7 @@ def _meter(metric: str, job: str, able: str) -> Alert:
         description="{{ $labels.job }} is scraped, but its " + metric + " is gone: panels and alerts made from it are "
         "blind, and an empty panel is no sign of quiet.",
         dashboard="telemetry",
-        fault="strip:api",
+        fault="strip:meters",
         labels={"job": job, "metric": metric},
     )
 
