@@ -167,7 +167,8 @@ async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Re
         user: shown.user,
         started,
         bytes: 0,
-        complete: false,
+        // A body without a byte is never asked for one.
+        complete: http_body::Body::is_end_stream(response.body()),
     };
     response.map(|body| Body::new(Observed { body, done }))
 }

@@ -3,8 +3,7 @@ package api
 import (
 	"encoding/base64"
 	"fmt"
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
@@ -34,7 +33,7 @@ func (s *Server) newProxy(transport http.RoundTripper) *httputil.ReverseProxy {
 		Transport:     transport,
 		FlushInterval: -1,
 		BufferPool:    newBuffers(128 << 10),
-		ErrorLog:      log.New(io.Discard, "", 0), // said in the request's own line
+		ErrorLog:      slog.NewLogLogger(s.Logger.Handler(), slog.LevelWarn), // why an answer was cut off
 		Rewrite: func(to *httputil.ProxyRequest) {
 			path := to.In.URL.Path // canonical: put there by git
 			to.Out.URL = &url.URL{Scheme: base.Scheme, Host: base.Host, Path: base.Path + path, RawQuery: to.In.URL.RawQuery}
