@@ -30,6 +30,11 @@ pytest_plugins = [
     "steps.objects",
     "steps.lifecycle",
     "steps.indexer",
+    "steps.services",
+    "steps.git_over_http",
+    "steps.jobs",
+    "steps.web",
+    "steps.telemetry",
 ]
 
 ENGINES = ["opensearch", "meilisearch"]
