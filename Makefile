@@ -8,7 +8,7 @@ FEATURES ?= features
 # The services with a builder of their own; one whose code is not here has nothing to test.
 GIT := $(if $(wildcard stack/services/git/Cargo.lock),git)
 API := $(if $(wildcard stack/services/api/go.sum),api)
-WEB := $(if $(wildcard stack/services/web/package-lock.json),web)
+WEB := $(if $(shell grep -s '"build":' stack/services/web/package.json),web)
 # Where the toolchain's servers and builders are, for commands that are not ours.
 WITH_TOOLS = tools=$$($(BIN)/python -m stack.toolchain.env) && eval "$$tools" && cd stack/services
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stack.errors import EngineRoomError
 
-__all__ = ["GivenPathError", "LockMismatchError", "ToolchainError"]
+__all__ = ["GivenPathError", "LockMismatchError", "SourcesChangedError", "ToolchainError"]
 
 
 class ToolchainError(EngineRoomError):
@@ -32,6 +32,10 @@ class LockMismatchError(ToolchainError):
         self.file = file
         self.expected = expected
         self.actual = got
+
+
+class SourcesChangedError(ToolchainError):
+    """A program was being built from this checkout while its sources changed: what came of it is of no version."""
 
 
 class GivenPathError(ToolchainError):

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt
+
 from stack.errors import EngineRoomError
 from stack.settings import RuntimeName, Settings
 from stack.toolchain.cache import Cache, make_readable, size_of
-from stack.toolchain.errors import ToolchainError
+from stack.toolchain.errors import SourcesChangedError, ToolchainError
 from stack.toolchain.installed import RECEIPT, Installed, Receipt
 from stack.toolchain.launchers import write_launchers
 from stack.toolchain.manifest import CheckoutSource, Entry
@@ -26,6 +28,7 @@ from stack.toolchain.toolchain import Toolchain
 __all__ = ["run_setup", "setup"]
 
 _WORKERS = 4
+_BUILDS = 3  # until sources that change during each of them are told
 _KEPT_BUILDS = 2  # of each program of this checkout: one may be running while the next is built
 _PROOF_LIMIT = 60.0  # seconds
 _TRAVERSABLE = 0o001
@@ -131,17 +134,27 @@ class _Run:
             if there is not None:  # another setup was faster
                 return there, False
             cache.require_space(entry.disk)
-            folder = toolchain.folder(entry)
-            with cache.laying(entry.name, folder.name) as temporary:
-                self._lay(entry, temporary)
-                if not toolchain.is_unchanged(entry):
-                    raise ToolchainError(f"The sources of {entry.name} changed while it was built", fix="run it again")
+            # Somebody may be editing what is built; the next build is quick.
+            for attempt in Retrying(
+                retry=retry_if_exception_type(SourcesChangedError), stop=stop_after_attempt(_BUILDS), reraise=True
+            ):
+                with attempt:
+                    self._lay_whole(entry)
             if isinstance(entry.source, CheckoutSource):
-                cache.prune(entry.name, keep=_KEPT_BUILDS, newest=folder.name)
+                cache.prune(entry.name, keep=_KEPT_BUILDS, newest=toolchain.folder(entry).name)
         found = toolchain.find(entry.name)
         if found is None:
-            raise ToolchainError(f"{entry.name} was laid but cannot be found", on=str(folder))
+            raise ToolchainError(f"{entry.name} was laid but cannot be found", on=str(toolchain.folder(entry)))
         return found, True
+
+    def _lay_whole(self, entry: Entry) -> None:
+        with self._toolchain.cache.laying(entry.name, self._toolchain.folder(entry).name) as temporary:
+            self._lay(entry, temporary)
+            if not self._toolchain.is_unchanged(entry):
+                self._toolchain.forget(entry)
+                raise SourcesChangedError(
+                    f"The sources of {entry.name} changed while it was built", fix="run it again once they are still"
+                )
 
     def _env_of_needs(self, entry: Entry) -> dict[str, str]:
         env: dict[str, str] = {}

@@ -187,6 +187,10 @@ class Toolchain:
             parts["files"] = self._source_digest(entry, entry.source)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]
 
+    def forget(self, entry: Entry) -> None:
+        """Look at the sources of a program of this checkout again when they are next asked for."""
+        self._sources.pop(entry.name, None)
+
     def _source_digest(self, entry: Entry, source: CheckoutSource) -> str:
         # Read once: for as long as this object lives, a stack that it started keeps its programs, whatever is edited.
         if entry.name not in self._sources:

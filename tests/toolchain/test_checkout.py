@@ -126,20 +126,34 @@ def test_two_versions_are_kept(tmp_path: Path) -> None:
     assert left == set(versions[-2:])
 
 
-def test_sources_that_change_during_the_build_are_not_installed(tmp_path: Path) -> None:
+class Meddled(Tools):
+    """A toolchain whose builds find somebody editing the sources."""
+
+    def __init__(self, folder: Path, times: int) -> None:
+        """Edited during so many builds."""
+        super().__init__(folder)
+        self._times = times
+
+    def require(self, name: str) -> Installed:
+        self._times -= 1
+        edit = "echo '# later' >> {folder}/src/main.rs\n" if self._times >= 0 else ""
+        return rust(self._folder, BUILDER + edit) if name == "rust" else super().require(name)
+
+
+def test_sources_that_change_during_every_build_are_not_installed(tmp_path: Path) -> None:
     """What was built could be of either state, so it is kept under no version."""
     service(tmp_path)
-    tools = Tools(tmp_path)
-    program(tmp_path / "rust-bin" / "cargo", "")
-
-    def meddling(name: str) -> Installed:
-        found = rust(tmp_path, BUILDER + "echo '// later' >> {folder}/src/main.rs\n")
-        return found if name == "rust" else Toolchain.require(tools, name)
-
-    tools.require = meddling  # type: ignore[method-assign]
-    (failure,) = tools.setup().failed
+    (failure,) = Meddled(tmp_path, 3).setup().failed
     assert "changed while it was built" in failure.reason
     assert Tools(tmp_path).find("hello") is None
+
+
+def test_sources_that_come_to_rest_are_installed_as_they_are_then(tmp_path: Path) -> None:
+    """An edit during a build costs another build."""
+    service(tmp_path)
+    (laid,) = Meddled(tmp_path, 2).setup().installed
+    assert laid.program("serve").read_text("utf-8").count("# later") == 2
+    assert Tools(tmp_path).require("hello").version == laid.version
 
 
 def test_cargo_builds_as_locked_into_the_cache(tmp_path: Path) -> None:
