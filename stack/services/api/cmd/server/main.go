@@ -4,7 +4,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -36,7 +35,6 @@ func main() {
 	slog.SetDefault(logger)
 	if err != nil {
 		logger.Error("the settings can't be used", "error", err.Error())
-		fmt.Fprintln(os.Stderr, err.Error())
 		os.Exit(misconfigured)
 	}
 	if err := run(settings, logger); err != nil {

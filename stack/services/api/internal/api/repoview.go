@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/SMSLYCLOUD/smsly-code/smsly-code-api/internal/access"
 	"github.com/SMSLYCLOUD/smsly-code/smsly-code-api/internal/store"
 	"github.com/SMSLYCLOUD/smsly-code/smsly-code-api/internal/upstream"
@@ -73,8 +75,8 @@ func gitRepoOf(c *call, r *store.Repository) upstream.Repo {
 	return upstream.Repo{Owner: r.Owner, Name: r.Name, User: c.username()}
 }
 
-// shape is what only git knows of a repository, worked out from the tree of its HEAD. It is kept under the moment of
-// the last change, which every push moves: an entry never has to be invalidated.
+// shape is what only git knows of a repository, worked out from the tree of its HEAD. It is kept under the digest of
+// the refs and the moment of the last change, both of which a push moves: an entry never has to be invalidated.
 type shape struct {
 	Language string `json:"language"`
 	Empty    bool   `json:"empty"`
@@ -83,16 +85,43 @@ type shape struct {
 
 const mostFiles = 20_000
 
-func (c *call) shape(ctx context.Context, r *store.Repository) (*shape, error) {
-	key := fmt.Sprintf("shape:{%d}:%d", r.ID, r.UpdatedAt.UnixMicro())
-	var known shape
-	if c.Cache.Content(ctx, key, &known) {
-		return &known, nil
+// shapes are those that this process has worked out or seen; the cluster has them for the others.
+type shapes struct {
+	group singleflight.Group
+	mutex sync.Mutex
+	known map[string]*shape
+}
+
+const mostShapes = 10_000
+
+func (k *shapes) get(key string) *shape {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	return k.known[key]
+}
+
+func (k *shapes) keep(key string, value *shape) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	if k.known == nil || len(k.known) >= mostShapes {
+		k.known = map[string]*shape{}
 	}
-	made, err, _ := c.shapes.Do(key, func() (any, error) {
+	k.known[key] = value
+}
+
+func (c *call) shape(ctx context.Context, r *store.Repository) (*shape, error) {
+	key := fmt.Sprintf("shape:{%d}:%s:%d", r.ID, r.Digest, r.UpdatedAt.UnixMicro())
+	if known := c.shapes.get(key); known != nil {
+		return known, nil
+	}
+	made, err, _ := c.shapes.group.Do(key, func() (any, error) {
 		// Whoever asked first may leave; the others still wait.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
+		var known shape
+		if c.Cache.Content(ctx, key, &known) {
+			return &known, nil
+		}
 		tree, err := c.Git.Tree(ctx, gitRepoOf(c, r), "", "", true, mostFiles)
 		if err != nil {
 			return nil, err
@@ -111,6 +140,7 @@ func (c *call) shape(ctx context.Context, r *store.Repository) (*shape, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.shapes.keep(key, made.(*shape))
 	return made.(*shape), nil
 }
 

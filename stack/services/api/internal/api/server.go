@@ -12,8 +12,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/SMSLYCLOUD/smsly-code/smsly-code-api/internal/cache"
 	"github.com/SMSLYCLOUD/smsly-code/smsly-code-api/internal/config"
 	"github.com/SMSLYCLOUD/smsly-code/smsly-code-api/internal/metrics"
@@ -45,7 +43,7 @@ type Server struct {
 	verified *verified
 	hashing  chan struct{} // places for computing bcrypt, which would otherwise take every processor
 	dummy    []byte
-	shapes   singleflight.Group
+	shapes   shapes
 	draining atomic.Bool
 }
 

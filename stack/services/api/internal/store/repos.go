@@ -29,6 +29,7 @@ type Repository struct {
 	UpdatedAt     time.Time    `db:"updated_at"`
 	Level         access.Level `db:"level"`
 	Starred       bool         `db:"starred"`
+	Digest        string       `db:"digest"` // of HEAD and all refs, as last announced; "": never
 }
 
 // FullName is `owner/name`.
@@ -53,7 +54,8 @@ const level = `GREATEST(
 const repositoryColumns = `r.id, r.owner_id, o.name AS owner, o.kind AS owner_kind, r.name, r.description, r.is_private,
 	r.is_fork, r.is_archived, r.default_branch, r.stars, r.forks, r.size, r.created_at, r.updated_at,
 	` + level + ` AS level,
-	EXISTS (SELECT FROM star s WHERE s.repository_id = r.id AND s.user_id = $1) AS starred`
+	EXISTS (SELECT FROM star s WHERE s.repository_id = r.id AND s.user_id = $1) AS starred,
+	COALESCE((SELECT f.digest FROM repository_refs f WHERE f.repository_id = r.id AND NOT f.is_wiki), '') AS digest`
 
 const repositoryFrom = ` FROM repository r JOIN owner o ON o.id = r.owner_id`
 
