@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
 
@@ -16,7 +16,6 @@ from stack.search.access import Access
 from stack.search.engines.base import And, Engine, Filter, Index, JsonValue
 from stack.search.exact.index import ExactIndex
 from stack.search.exact.snapshot import AllowedRepos, Candidate
-from stack.search.exact.verify import Match
 from stack.search.extract.decode import NotText, decode
 from stack.search.extract.document import part_id
 from stack.search.extract.symbol import Symbol
@@ -29,17 +28,29 @@ __all__ = ["ExactSearch", "Found", "Verified", "row_fields"]
 
 _CHUNK = 256
 _MAX_BLOB = 64 * 1024 * 1024
+_KEPT_CHARACTERS = 16 * 1024 * 1024
+"""Of texts that were read, for a page that shows them; what was found later is read again if it is shown."""
+
+_END = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A file whose text was seen to match, and where."""
+    """A file whose text was seen to match.
+
+    Args:
+        repository: that it is in.
+        row: as it is indexed.
+        fields: what filters and facets look at.
+        lines: that hold a match, as (1-based number, text), each once and in order.
+        text: `None` where it was not kept.
+    """
 
     repository: IndexedRepository
     row: IndexedFile
     fields: Mapping[str, JsonValue]
-    matches: list[Match]
-    text: str
+    lines: tuple[tuple[int, str], ...]
+    text: str | None
 
 
 @dataclass(slots=True)
@@ -48,6 +59,12 @@ class Found:
 
     files: list[Verified] = field(default_factory=list)
     complete: bool = True
+    _kept: int = 0
+
+    def add(self, file: Verified) -> None:
+        """Take one more, and its text as long as there is room."""
+        self._kept += len(file.text or "")
+        self.files.append(file if self._kept <= _KEPT_CHARACTERS else replace(file, text=None))
 
     def facets(self, names: Iterable[str], limit: int) -> dict[str, dict[str, int]]:
         """Files by value of each field, the commonest first."""
@@ -118,12 +135,24 @@ class ExactSearch:
         taken = 0
         while chunk := list(islice(candidates, _CHUNK)):
             taken += len(chunk)
-            for repository, rows in self._rows(chunk, repositories, And((access.filter(), where))):
-                found.files += self._verified(repository, rows, test)
+            looked_at = self._look_at(chunk, repositories, And((access.filter(), where)), test)
+            for verified in looked_at:
+                if verified is not None:
+                    found.add(verified)
+                if time.monotonic() > deadline:
+                    break
             if taken >= self.files or time.monotonic() > deadline:
-                found.complete = found.complete and next(candidates, None) is None
+                done = next(looked_at, _END) is _END and next(candidates, None) is None
+                found.complete = found.complete and done
                 break
         return found
+
+    def _look_at(
+        self, chunk: list[Candidate], repositories: dict[int, IndexedRepository], where: Filter, test: TextTest
+    ) -> Iterator[Verified | None]:
+        """Each text of a chunk that was looked at; `None` for one that does not match."""
+        for repository, rows in self._rows(chunk, repositories, where):
+            yield from self._verified(repository, rows, test)
 
     def _rows(
         self, chunk: list[Candidate], repositories: dict[int, IndexedRepository], where: Filter
@@ -145,7 +174,7 @@ class ExactSearch:
         repository: IndexedRepository,
         rows: list[tuple[IndexedFile, dict[str, JsonValue]]],
         test: TextTest,
-    ) -> Iterator[Verified]:
+    ) -> Iterator[Verified | None]:
         known = self.forge.repository(repository.repository_id)
         if known is None:
             return
@@ -157,7 +186,10 @@ class ExactSearch:
                     continue
                 subject = Subject(decoded.text, fields, partial(self._symbols, row))
                 if test.holds(subject):
-                    yield Verified(repository, row, fields, test.found(subject), decoded.text)
+                    lines = dict.fromkeys((match.line, match.line_text) for match in test.found(subject))
+                    yield Verified(repository, row, fields, tuple(lines), decoded.text)
+                else:
+                    yield None
         except ForgeError:
             # Its git data is gone or unreadable now: nothing of it can be shown.
             return

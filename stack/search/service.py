@@ -290,7 +290,6 @@ class Search:
         place: int,
         verified: Verified | None = None,
     ) -> _Ranked:
-        lines = dict.fromkeys((match.line, match.line_text) for match in verified.matches) if verified else {}
         features = Features(
             repository=texts(fields, "repository"),
             path=texts(fields, "path"),
@@ -302,7 +301,7 @@ class Search:
             stars=numbers(fields, "stars"),
             date=numbers(fields, "date"),
             engine_rank=place,
-            lines=tuple(lines),
+            lines=verified.lines if verified else (),
         )
         return _Ranked(fields, features, score(features, atoms), verified.text if verified else None)
 

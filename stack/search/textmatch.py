@@ -46,6 +46,7 @@ class TextTest:
     case: Case
     filter_of: Callable[[Node], Filter]
     _matchers: dict[nodes.TextAtom, Matcher] = field(default_factory=dict)
+    _filters: dict[Node, Filter] = field(default_factory=dict)
 
     def holds(self, subject: Subject) -> bool:
         """Whether a file matches."""
@@ -73,8 +74,14 @@ class TextTest:
                 test = field_test(node)
                 held = any(test(symbol.name) for symbol in subject.symbols())
             case _:
-                held = matches(self.filter_of(node), subject.fields)
+                held = matches(self._filter(node), subject.fields)
         return held
+
+    def _filter(self, leaf: Node) -> Filter:
+        # Once for the whole search: names and paths are looked up for it in all of the index.
+        if leaf not in self._filters:
+            self._filters[leaf] = self.filter_of(leaf)
+        return self._filters[leaf]
 
     def _matcher(self, leaf: nodes.TextAtom) -> Matcher:
         if leaf not in self._matchers:
