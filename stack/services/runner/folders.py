@@ -61,7 +61,8 @@ class Workplace:
         root.mkdir(mode=_PRIVATE)
         try:
             scripts = root / "scripts"
-            scripts.mkdir(mode=0o755)
+            scripts.mkdir()
+            scripts.chmod(0o755)  # whatever the umask
             made = [root / part for part in ("checkout", "home", "tmp")]
             for each in made:
                 each.mkdir(mode=_PRIVATE)
