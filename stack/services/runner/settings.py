@@ -52,7 +52,7 @@ class RunnerSettings(ServiceSettings):
     git_url: HttpUrl = Field(alias="GIT_URL")
     git_token: Token = Field(alias="GIT_TOKEN")
     s3_endpoint: HttpUrl = Field(alias="S3_ENDPOINT")
-    s3_access_key: str = Field(alias="S3_ACCESS_KEY", min_length=1)
+    s3_access_key: SecretStr = Field(alias="S3_ACCESS_KEY", min_length=1)
     s3_secret_key: SecretStr = Field(alias="S3_SECRET_KEY")
     s3_bucket: str = Field(alias="S3_BUCKET", pattern="^[a-z0-9][a-z0-9.-]{1,62}$")
     s3_region: str = Field(default="us-east-1", alias="S3_REGION")
@@ -88,5 +88,5 @@ class RunnerSettings(ServiceSettings):
         """What must not be seen in a log."""
         url = self.database.get_secret_value()
         password = conninfo_to_dict(url).get("password")
-        known = [url, self.git_token.get_secret_value(), self.s3_secret_key.get_secret_value(), self.s3_access_key]
+        known = [url, *(one.get_secret_value() for one in (self.git_token, self.s3_access_key, self.s3_secret_key))]
         return [*known, str(password)] if password else known

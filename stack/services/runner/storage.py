@@ -41,7 +41,7 @@ class Storage:
         self._client: S3Client = boto3.session.Session().client(
             "s3",
             endpoint_url=settings.s3_endpoint,
-            aws_access_key_id=settings.s3_access_key,
+            aws_access_key_id=settings.s3_access_key.get_secret_value(),
             aws_secret_access_key=settings.s3_secret_key.get_secret_value(),
             region_name=settings.s3_region,
             config=Config(

@@ -28,7 +28,7 @@ from stack.services.search.traced import TracedEngine
 
 _SERVICE = "search"
 _SUGGESTERS = 4
-_SUGGESTION_SLACK = 1.0
+_SUGGESTION_SLACK = 3.0
 _KINDS_AT_ONCE = 10
 
 

@@ -30,7 +30,7 @@ _log = structlog.get_logger("suggest")
 _FILES = 12
 _NAMES = 8
 _SHORTEST_IN_CODE = 2
-_PATIENCE = 5  # times the budget, where otherwise there would be nothing to show
+_PATIENCE = 1.0  # seconds beyond the budget, where otherwise there would be nothing to show: an engine may be cold
 # A filter that names what is looked for chooses the kinds; every other one is not looked up here.
 _ONLY: dict[str, tuple[Kind, ...]] = {
     "sym": ("symbol",),
@@ -112,7 +112,7 @@ class Suggester:
 
     def _found(self, kinds: tuple[Kind, ...], seen: _Seen, deadline: float) -> list[list[Suggestion]]:
         asked = {kind: self._ask(kind, seen) for kind in kinds}
-        _until(list(asked.values()), deadline, deadline + _PATIENCE * self.seconds)
+        _until(list(asked.values()), deadline, deadline + _PATIENCE)
         found: list[list[Suggestion]] = []
         errors: list[EngineError] = []
         for kind, future in asked.items():

@@ -93,7 +93,7 @@ def traced(
 
 
 def test_a_request_and_what_it_asked(traced: Running, receiver: Receiver) -> None:
-    """The server's span has the caller's as parent; database and engine are its children; values are in none of them."""
+    """The server's span has the caller's as parent, database and engine are below it, and no value is in any."""
     assert traced.get("/search?q=spawn_blocking", headers={"X-Engineroom-User": "ada"}).status == 200
     server = eventually(lambda: [one for one in receiver.spans if one.span.kind == SERVER])[0]
     assert server.service == "search"
