@@ -15,14 +15,15 @@ export interface Organization {
   name: string;
   full_name: string;
   description: string;
-  location?: string;
-  website?: string;
+  location: string;
+  website: string;
+  role: string;
   created_at: string;
 }
 
 export interface Member {
   username: string;
-  full_name?: string;
+  full_name: string;
   role: string;
 }
 
@@ -66,10 +67,10 @@ export interface TreeEntry {
 
 export interface Tree {
   ref: string;
-  commit: string;
+  commit: string | null;
   path: string;
   entries: TreeEntry[];
-  truncated?: boolean;
+  truncated: boolean;
 }
 
 export interface SourceFile {
@@ -77,11 +78,13 @@ export interface SourceFile {
   ref: string;
   commit: string;
   id: string;
+  mode: string;
+  type: string;
   size: number;
   encoding: string;
   binary: boolean;
   truncated: boolean;
-  content: string | null;
+  content: string;
   language: string;
 }
 
@@ -91,21 +94,26 @@ export interface Signature {
 }
 
 export interface Commit {
-  id?: string;
-  sha?: string;
+  id: string;
   message: string;
   author: Signature;
-  committer?: Signature;
-  parents?: string[];
-  files?: ChangedFile[];
+  committer: Signature;
+  parents: string[];
+}
+
+export interface CommitWithFiles extends Commit {
+  files: ChangedFile[];
+  truncated: boolean;
 }
 
 export interface ChangedFile {
   path: string;
-  old_path?: string;
+  /** A, M, D or T, as git says. */
   status: string;
-  old?: string;
-  new?: string;
+  mode: string;
+  old_mode: string;
+  old: string;
+  new: string;
 }
 
 export interface Comparison {
@@ -119,37 +127,27 @@ export interface Comparison {
   truncated: boolean;
 }
 
-export interface Label {
-  name: string;
-  color: string;
-  description?: string;
-}
-
 export interface Issue {
   number: number;
   title: string;
   body: string;
   state: "open" | "closed";
   author: string;
-  labels: Array<Label | string>;
-  comments?: number;
+  labels: string[];
+  comments: number;
   created_at: string;
   updated_at: string;
-  closed_at?: string | null;
+  closed_at: string | null;
 }
 
 export interface PullRequest extends Omit<Issue, "state"> {
   state: "open" | "closed" | "merged";
   head: string;
   base: string;
-  head_commit?: string;
-  base_commit?: string | null;
-  merge_base?: string | null;
-  merge_commit?: string | null;
-  merged_at?: string | null;
-  merged_by?: string | null;
-  mergeable?: boolean | null;
-  mergeable_state?: string;
+  head_commit: string;
+  merge_commit: string | null;
+  merged_at: string | null;
+  merged_by: string | null;
 }
 
 export interface Comment {
@@ -174,39 +172,40 @@ export interface Release {
   author: string;
   prerelease: boolean;
   created_at: string;
-  attachments?: Attachment[];
+  attachments: Attachment[];
 }
 
 export interface JobStep {
   name: string;
-  run?: string;
-  state?: string;
-  exit_code?: number | null;
-  seconds?: number | null;
+  state: string;
+  exit_code: number | null;
+  seconds: number | null;
 }
 
 export interface Job {
   id: number;
   kind: string;
   state: "queued" | "running" | "succeeded" | "failed" | "cancelled";
-  ref?: string;
-  commit?: string;
+  ref: string;
+  commit: string;
+  asked: Array<{ name: string; run: string }>;
+  steps: JobStep[];
   attempts: number;
-  last_error?: string;
-  steps?: JobStep[];
-  payload?: { ref?: string; commit?: string; steps?: JobStep[] };
+  max_attempts: number;
+  last_error: string;
+  log_bytes: number;
+  log_complete: boolean;
   created_at: string;
-  started_at?: string | null;
-  finished_at?: string | null;
+  started_at: string | null;
+  finished_at: string | null;
 }
 
 export interface WikiPage {
   path: string;
   title: string;
-  author?: string;
-  updated_at?: string;
+  author: string;
+  updated_at: string | null;
   content?: string;
-  body?: string;
 }
 
 export interface HitLine {

@@ -11,7 +11,7 @@ import * as account from "./actions/account";
 import * as job from "./actions/job";
 import * as repository from "./actions/repository";
 import * as work from "./actions/work";
-import { forgetToken } from "./session";
+import { forgetToken } from "../lib/session";
 
 export interface Submission {
   params: Readonly<Record<string, string>>;

@@ -13,7 +13,7 @@ import type { Log } from "./log";
 import { told } from "./log";
 import { methodLabel, type Metrics } from "./metrics";
 import { cameSecurely, contentPolicy, isOurOwn, securityHeaders } from "./security";
-import { readToken } from "./session";
+import { readToken } from "../lib/session";
 import type { Upstream } from "./upstream";
 
 const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);

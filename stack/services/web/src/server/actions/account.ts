@@ -4,7 +4,7 @@ import { ApiError, send } from "../../lib/api";
 import { request } from "../../lib/bridge";
 import { safeNext } from "../../lib/urls";
 import { FormError, type Action } from "../forms";
-import { forgetToken, keepToken } from "../session";
+import { forgetToken, keepToken } from "../../lib/session";
 
 interface Session {
   token: string;
