@@ -144,7 +144,7 @@ def cache_paused(stack: Stack) -> None:
 
 @when(parsers.parse("{service} is sent a malformed traceparent"))
 def malformed_traceparent(raw: RawClients, service: str) -> None:
-    raw.get_from(service, "/healthz", headers={"traceparent": "00-zz-not a trace-\x7f01", "tracestate": "=,=,,"})
+    raw.get_from(service, "/healthz", headers={"traceparent": "00-zz-not a trace-01", "tracestate": "=,=,,"})
 
 
 @when(parsers.parse("{service} is sent malformed baggage"))
