@@ -13,8 +13,11 @@ import pytest
 
 from stack.runtimes.base import Stack
 from tests.services.kit import Running, eventually
+from tests.services.receiver import CONSUMER, SPAN, TRACE, Receiver, receiver
 from tests.services.runner.conftest import GIT_TOKEN, Queue
 from tests.services.runner.gitserver import GitServer
+
+__all__ = ["receiver"]
 
 MODULE = "stack.services.runner"
 Start = Callable[..., Running]
@@ -304,3 +307,23 @@ def test_each_job_is_done_once(start: Start, queue: Queue) -> None:
         assert queue.until(job, "succeeded", "failed", within=120)["attempts"] == 1
         assert queue.statuses(job) == ["pending", "success"]
     assert sum(one.metric("runner_jobs_total", result="succeeded") or 0 for one in runners) == len(jobs)
+
+
+def test_a_job_is_a_trace(start: Start, queue: Queue, git: GitServer, receiver: Receiver) -> None:
+    """It links to whoever asked for it; the call to git carries it on; no script and no secret is in any span."""
+    job = queue.add("echo words of a script", traceparent=f"00-{TRACE}-{SPAN}-01")
+    start(OTEL_EXPORTER_OTLP_ENDPOINT=receiver.url, OTEL_BSP_SCHEDULE_DELAY="100")
+    queue.until(job, "succeeded")
+    root = eventually(lambda: [one for one in receiver.spans if one.span.kind == CONSUMER])[0]
+    assert root.span.name == "job steps"
+    assert root.attributes["job.outcome"] == "succeeded"
+    assert [(link.trace_id.hex(), link.span_id.hex()) for link in root.span.links] == [(TRACE, SPAN)]
+    assert root.span.trace_id.hex() != TRACE
+    ours = [one for one in receiver.spans if one.span.trace_id == root.span.trace_id]
+    assert {"checkout", "step"} <= {one.span.name for one in ours}
+    assert "git" in {one.attributes.get("peer.service") for one in ours}
+    (path, traceparent), *_ = git.asked
+    assert path == "/ada/engine.git/git-upload-pack"
+    assert root.span.trace_id.hex() in traceparent
+    for word in (b"words of a script", GIT_TOKEN.encode()):
+        assert word not in receiver.raw
