@@ -29,7 +29,6 @@ _COMPONENT_TOOLS = {
     "collector": "otelcol",
     "postgresql-exporter-primary": "postgresql-exporter",
     "postgresql-exporter-replica": "postgresql-exporter",
-    "git-http": "git-service",
 }
 _OWN_LICENCE = "MIT"
 
@@ -103,6 +102,7 @@ def servers_of(settings: Settings, stack: Stack) -> Iterator[ServerFacts]:
             yield from (ServerFacts(*server) for server in stack.servers())
     else:
         running |= {_tool_of(name, settings) for name in present}
+        running |= {tool for service in services() if service.name in present for tool in service.tools}
     for name in sorted(running & set(licences)):
         installed = toolchain.find(name)
         if installed is not None:

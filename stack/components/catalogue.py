@@ -29,6 +29,7 @@ from stack.components.seaweedfs import SeaweedFS
 from stack.components.services import COLLECTOR, Service
 from stack.components.versitygw import VersityGateway
 from stack.components.victorialogs import VICTORIALOGS, VictoriaLogs
+from stack.components.web import Web
 from stack.errors import UsageError
 
 __all__ = ["GROUPS", "OBJECT_STORES", "catalogue", "expand", "left_out", "select", "services"]
@@ -79,7 +80,7 @@ def catalogue(objects: str) -> dict[str, Component]:
 
 def services() -> list[Service]:
     """The services of the forge, also those whose code this checkout does not have."""
-    return [GitService(), SearchService(), Indexer(), JobRunner(), Api()]
+    return [GitService(), SearchService(), Indexer(), JobRunner(), Api(), Web()]
 
 
 def expand(components: Mapping[str, Component], wanted: Iterable[str]) -> list[str]:

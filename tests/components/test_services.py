@@ -19,6 +19,7 @@ from stack.components.redis import NODES
 from stack.components.runner import JobRunner
 from stack.components.search import Indexer, SearchService
 from stack.components.services import COLLECTOR, Service
+from stack.components.web import Web
 from stack.errors import NeedMissingError
 from stack.runtimes import secrets
 
@@ -147,3 +148,13 @@ def test_a_python_service_is_run_by_our_own_interpreter(plan: Plan) -> None:
     launch = SearchService().launch(plan)
     assert list(launch.arguments) == [sys.executable, "-m", "stack.services.search"]
     assert Path(launch.env["PYTHONPATH"], "stack", "components").is_dir()
+
+
+def test_the_web_knows_the_api_alone(plan: Plan) -> None:
+    """Neither the database nor any secret; its cookie does not insist on the HTTPS that loopback has not."""
+    service = Web()
+    launch = service.launch(plan)
+    assert service.files(plan) == {}
+    assert launch.env["API_URL"] == f"http://127.0.0.1:{plan.site('api').ports['server']}"
+    assert launch.env["WEB_SESSION_COOKIE_SECURE"] == "false"
+    assert [Path(word).name for word in launch.arguments] == ["node", "server.mjs"]
