@@ -24,9 +24,10 @@ from stack.toolchain.manifest import (
     Entry,
     GoSource,
     MavenSource,
+    PythonSource,
     WheelSource,
 )
-from stack.toolchain.sources import archive, maven, ocb, wheel
+from stack.toolchain.sources import archive, maven, ocb, python, wheel
 from stack.toolchain.sources.job import Job
 from stack.toolchain.toolchain import Toolchain
 
@@ -64,6 +65,8 @@ def renew(toolchain: Toolchain, name: str) -> list[str]:
                 return _module(job, entry.source)
             case ArchiveSource():
                 return _archive(job, entry.source)
+            case PythonSource():
+                return _python(job, entry.source)
             case DebianSource():
                 why = "Debian's signed package index is the lock; `engineroom setup` checks it and records what it says"
             case CheckoutSource():
@@ -125,6 +128,12 @@ def _module(job: Job, source: GoSource) -> list[str]:
     arguments: list[str | Path] = [go, "get", "-C", module, "-tool", wanted]
     job.run(arguments, timeout=_GO_LIMIT, attempt=f"{wanted} cannot be had", env={"GOWORK": "off", "GOFLAGS": ""})
     return [f"{wanted} in {module / 'go.mod'} and go.sum"]
+
+
+def _python(job: Job, source: PythonSource) -> list[str]:
+    text = python.lock_text(job, source)
+    (job.folder / source.requirements).write_text(text, "utf-8")
+    return [line.removesuffix(" \\") for line in text.splitlines() if "==" in line]
 
 
 def _archive(job: Job, source: ArchiveSource) -> list[str]:

@@ -27,6 +27,7 @@ __all__ = [
     "MavenModule",
     "MavenSource",
     "Proof",
+    "PythonSource",
     "Source",
     "WheelSource",
     "load_manifest",
@@ -132,6 +133,15 @@ class CheckoutSource(_Model):
         return {"cargo": "Cargo.lock", "go": "go.sum", "npm": "package-lock.json"}[self.builder]
 
 
+class PythonSource(_Model):
+    """Wheels from PyPI in a folder of their own; the lock has the SHA-256 of all wheels of each pinned version."""
+
+    kind: Literal["python"]
+    packages: tuple[str, ...] = Field(min_length=1, description="Requirements, resolved when the lock is renewed.")
+    alone: tuple[str, ...] = Field(default=(), description="Pinned packages taken without what they ask for.")
+    requirements: str = Field(description="The lock, relative to the toolchain file.")
+
+
 class MachineSource(_Model):
     """Nothing to install: the program is on the machine, or at a path the user gives, or it is missing."""
 
@@ -139,7 +149,7 @@ class MachineSource(_Model):
 
 
 Source = Annotated[
-    WheelSource | DebianSource | GoSource | MavenSource | ArchiveSource | CheckoutSource | MachineSource,
+    WheelSource | DebianSource | GoSource | MavenSource | ArchiveSource | CheckoutSource | PythonSource | MachineSource,
     Field(discriminator="kind"),
 ]
 
@@ -185,7 +195,17 @@ class Entry(_Model):
     version: str
     licence: str = Field(description="SPDX expression.")
     role: Literal[
-        "database", "cache", "objects", "engine", "symbols", "runtime", "builder", "peer", "service", "telemetry"
+        "database",
+        "cache",
+        "objects",
+        "engine",
+        "symbols",
+        "runtime",
+        "builder",
+        "peer",
+        "service",
+        "telemetry",
+        "recovery",
     ]
     summary: str
     optional: bool = False

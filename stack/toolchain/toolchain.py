@@ -22,12 +22,14 @@ from stack.toolchain.manifest import (
     CheckoutSource,
     Entry,
     GoSource,
+    PythonSource,
     Source,
     load_manifest,
 )
 from stack.toolchain.progress import Progress
 from stack.toolchain.report import Row, SetupReport, State
 from stack.toolchain.sources.ocb import sources as written_from
+from stack.toolchain.sources.python import interpreter, requirements_of
 
 __all__ = ["Toolchain"]
 
@@ -183,6 +185,10 @@ class Toolchain:
             written = written_from(self.manifest.folder, entry.source)
             if written:
                 parts["written"] = [[path.name, path.read_text("utf-8")] for path in written]
+        if isinstance(entry.source, PythonSource):
+            # Wheels are laid for one release of Python; another one needs an installation of its own.
+            parts["requirements"] = requirements_of(self.manifest.folder, entry.source)
+            parts["python"] = str(interpreter())
         if isinstance(entry.source, CheckoutSource):
             parts["files"] = self._source_digest(entry, entry.source)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:_DIGEST_LENGTH]

@@ -9,15 +9,16 @@ from stack.toolchain.manifest import (
     DebianSource,
     GoSource,
     MavenSource,
+    PythonSource,
     WheelSource,
 )
-from stack.toolchain.sources import archive, checkout, debian, gomodule, maven, wheel
+from stack.toolchain.sources import archive, checkout, debian, gomodule, maven, python, wheel
 from stack.toolchain.sources.job import Job, Laid
 
 __all__ = ["Job", "Laid", "install"]
 
 
-def install(job: Job) -> Laid:
+def install(job: Job) -> Laid:  # noqa: PLR0911 - one line for each kind
     """Obtain, verify and lay one tool in `job.root`.
 
     Raises:
@@ -37,6 +38,8 @@ def install(job: Job) -> Laid:
             return archive.install(job, source)
         case CheckoutSource():
             return checkout.install(job, source)
+        case PythonSource():
+            return python.install(job, source)
     machine, given = job.entry.machine, job.entry.given
     hint = machine.hint if machine else f"give its path in {given.variable}" if given else ""
     raise ToolchainError(f"{job.entry.name} is not on this machine, and nothing here installs it", fix=hint)
