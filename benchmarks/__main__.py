@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import search
+from benchmarks import api, git_http, search
 from reports.evidence import this_project
 from stack.inventory import ask_git
 from stack.runtimes import reap, start
@@ -49,6 +49,10 @@ def _lines(settings: Settings) -> Iterator[str]:
         yield "|---|---|"
         for state in stack.status():
             yield f"| {state.name} | {(state.rss_bytes or 0) / 2**20:.0f} |"
+        yield "\n## Git over HTTP\n"
+        yield from git_http.measure(settings, stack)
+        yield "\n## The api\n"
+        yield from api.measure(settings, stack)
         yield "\n## Search\n"
         yield from search.measure(settings, stack)
     finally:
