@@ -38,7 +38,11 @@ def shared_memory_of(pid: int) -> set[str]:
     family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     found: set[str] = set()
     for member in family:
-        for line in Path(f"/proc/{member.pid}/maps").read_text().splitlines():
+        try:
+            lines = Path(f"/proc/{member.pid}/maps").read_text().splitlines()
+        except OSError:  # workers come and go
+            continue
+        for line in lines:
             fields = line.split()
             if len(fields) > 5 and fields[5].startswith("/SYSV"):
                 found.add(fields[4])
