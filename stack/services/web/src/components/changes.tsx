@@ -80,7 +80,7 @@ export async function Changes({ repo, base, head, files, isCut = false }: {
   return (
     <>
       <p className="change-sums">
-        {counted(files.length, "file")}{isCut && " and more"} changed
+        {counted(files.length, "file")}{isCut && " and more"} changed{" "}
         <span className="plus">+{sums.added}</span> <span className="minus">−{sums.removed}</span>
       </p>
       {shown.map((one) => (

@@ -46,7 +46,7 @@ export function Field(props: FieldProps): ReactNode {
     required: props.isRequired,
     maxLength: props.most,
     autoComplete: props.autoComplete ?? "off",
-    // eslint-disable-next-line jsx-a11y/no-autofocus -- the first field of a page that is nothing but a form
+    // Only on pages that are nothing but a form.
     autoFocus: props.isFirst,
     "aria-invalid": error ? true : undefined,
     "aria-describedby": notes || undefined,
@@ -75,10 +75,10 @@ export function Choice({ form, name, options, initial }: {
   return (
     <>
       {options.map(({ value, label, hint }) => (
-        <label key={value} className="choice">
-          <input type="radio" name={name} value={value} defaultChecked={chosen === value} />
-          <span><strong>{label}</strong><span className="hint">{hint}</span></span>
-        </label>
+        <div key={value} className="choice">
+          <input type="radio" name={name} value={value} id={`${name}-${value}`} defaultChecked={chosen === value} aria-describedby={`${name}-${value}-hint`} />
+          <div><label htmlFor={`${name}-${value}`}>{label}</label><p className="hint" id={`${name}-${value}-hint`}>{hint}</p></div>
+        </div>
       ))}
     </>
   );

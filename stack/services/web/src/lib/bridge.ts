@@ -31,6 +31,8 @@ export interface RequestState {
   status: number | null;
   location: string | null;
   retryAfter: string | null;
+  /** Seconds after which the page is asked for again. */
+  refresh: number | null;
   cookies: string[];
 }
 

@@ -206,5 +206,5 @@ function plain(query: string, start: number, end: number): Token {
 function negates(source: string): boolean {
   const rest = source.slice(1);
   if (!source.startsWith("-") || !/^[\p{L}_]/u.test(rest)) return false;
-  return [...rest].length > 1 || /[^\u0000-\u007f]/.test(rest);
+  return rest.length > 1 || /[^\u0000-\u007f]/.test(rest);
 }

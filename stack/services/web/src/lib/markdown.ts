@@ -102,7 +102,8 @@ const isElsewhere = (address: string): boolean => /^[a-z][a-z0-9+.-]*:/i.test(ad
 
 function inside(address: string, base: Base | null, kind: "blob" | "raw"): string {
   if (base === null || address === "") return address;
-  const [file = "", rest = ""] = [address.replace(/[?#][^]*$/, ""), /[?#][^]*$/.exec(address)?.[0] ?? ""];
+  const file = address.replace(/[?#][^]*$/, "");
+  const rest = address.slice(file.length);
   const parts = file.startsWith("/") ? [] : base.folder.split("/").filter(Boolean);
   for (const part of file.split("/")) {
     if (part === "..") parts.pop();

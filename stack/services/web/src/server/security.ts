@@ -62,5 +62,5 @@ export function isOurOwn(headers: IncomingHttpHeaders): boolean {
     return false;
   }
   const ours = [one(headers.host), one(headers["x-forwarded-host"])?.split(",")[0]?.trim()];
-  return ours.some((name) => name !== undefined && name.toLowerCase() === host.toLowerCase());
+  return ours.some((name) => name?.toLowerCase() === host.toLowerCase());
 }

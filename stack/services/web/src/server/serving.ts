@@ -68,7 +68,7 @@ export class Serving {
     const { config, metrics, tracer, requests, isDevelopment } = this.parts;
     const method = request.method ?? "GET";
     const target = request.url ?? "/";
-    const [pathname = "/", search = ""] = cut(target);
+    const [pathname, search] = cut(target);
     const found = match(pathname);
     const isRead = method === "GET" || method === "HEAD";
     const isKnown = found !== null && (isRead || (method === "POST" && takesForm(pathname)));
@@ -85,7 +85,7 @@ export class Serving {
       isSecure,
       signal: left.signal,
       readyMade: new Map(),
-      form: null, status: null, location: null, retryAfter: null, cookies: [],
+      form: null, status: null, location: null, retryAfter: null, refresh: null, cookies: [],
     }; // prettier-ignore
 
     const remote = propagation.extract(ROOT_CONTEXT, request.headers);
@@ -137,11 +137,11 @@ export class Serving {
   ): Promise<void> {
     const { method } = state;
     const long = tooLong(request, this.parts.config.limits);
-    if (long) return refuse(response, { ...long, headers: { Connection: "close" } });
+    if (long) { refuse(response, { ...long, headers: { Connection: "close" } }); return; }
     if (!isKnown && method !== "GET" && method !== "HEAD") {
       const allow = takesForm(state.pathname) ? "GET, HEAD, POST" : "GET, HEAD";
       const message = "This page doesn't take this method";
-      return refuse(response, { status: 405, code: "METHOD_NOT_ALLOWED", message, headers: { Allow: allow } });
+      refuse(response, { status: 405, code: "METHOD_NOT_ALLOWED", message, headers: { Allow: allow } }); return;
     }
     if (PROBES.has(state.template)) return this.probe(state.template, response);
 
@@ -149,11 +149,11 @@ export class Serving {
       const refusal = isOurOwn(request.headers)
         ? badForm(request, this.parts.config.limits.bodyBytes)
         : { status: 403, code: "FORBIDDEN", message: "This form was not sent by a page of this site" };
-      if (refusal) return refuse(response, { ...refusal, headers: { Connection: "close" } });
+      if (refusal) { refuse(response, { ...refusal, headers: { Connection: "close" } }); return; }
       const outcome = await submit(state, await bodyOf(request));
-      if (outcome.kind === "moved") return move(response, outcome.location);
+      if (outcome.kind === "moved") { move(response, outcome.location); return; }
       if (outcome.kind === "unknown") {
-        return refuse(response, { status: 400, code: "BAD_REQUEST", message: "There is no such form on this page" });
+        refuse(response, { status: 400, code: "BAD_REQUEST", message: "There is no such form on this page" }); return;
       }
       state.form = outcome.form;
       state.status = outcome.status;
@@ -239,11 +239,12 @@ function finishHead(response: ServerResponse, state: RequestState): void {
       if (state.cookies.length > 0) response.setHeader("Set-Cookie", state.cookies);
       if (state.location !== null) response.setHeader("Location", state.location);
       if (state.retryAfter !== null) response.setHeader("Retry-After", state.retryAfter);
+      if (state.refresh !== null) response.setHeader("Refresh", String(state.refresh));
     }
     const decided = status === 200 && state.status !== null ? state.status : status;
     response.statusCode = decided;
     return writeHead(decided, ...rest);
-  }) as ServerResponse["writeHead"];
+  });
 }
 
 async function bodyOf(request: IncomingMessage): Promise<string> {

@@ -2,10 +2,11 @@
 
 import {
   context,
+  INVALID_SPAN_CONTEXT,
   propagation,
-  ProxyTracerProvider,
   trace,
   type Context,
+  type Span,
   type Tracer,
   type TracerOptions,
   type TracerProvider,
@@ -13,14 +14,12 @@ import {
 import { ExportResultCode, W3CTraceContextPropagator, type ExportResult } from "@opentelemetry/core";
 import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
 import { defaultResource, detectResources, envDetector, resourceFromAttributes } from "@opentelemetry/resources";
-import {
-  AsyncLocalStorageContextManager,
-} from "@opentelemetry/context-async-hooks";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import {
   BatchSpanProcessor,
   NodeTracerProvider,
   type ReadableSpan,
-  type Span,
+  type Span as SdkSpan,
   type SpanExporter,
   type SpanProcessor,
 } from "@opentelemetry/sdk-trace-node";
@@ -76,7 +75,7 @@ export class BoundedProcessor implements SpanProcessor {
     this.batches = new BatchSpanProcessor(this.exporter);
   }
 
-  onStart(span: Span, parent: Context): void {
+  onStart(span: SdkSpan, parent: Context): void {
     this.batches.onStart(span, parent);
   }
 
@@ -101,14 +100,25 @@ export class BoundedProcessor implements SpanProcessor {
   }
 }
 
+/** A tracer without spans of its own: what is current stays current. */
+const passing: Tracer = {
+  startSpan(_name, _options, at = context.active()) {
+    return trace.wrapSpanContext(trace.getSpanContext(at) ?? INVALID_SPAN_CONTEXT);
+  },
+  startActiveSpan(...given: unknown[]): never {
+    const act = given.at(-1) as (span: Span) => never;
+    const at = given.length > 3 ? (given[2] as Context) : context.active();
+    const span = passing.startSpan("", {}, at);
+    return context.with(trace.setSpan(at, span), act, undefined, span);
+  },
+};
+
 /** Next traces its own insides when it finds a provider; one request is one span here, so it finds one that does not. */
 class OwnSpansOnly implements TracerProvider {
-  private readonly none = new ProxyTracerProvider();
-
   constructor(private readonly own: TracerProvider) {}
 
   getTracer(name: string, version?: string, options?: TracerOptions): Tracer {
-    return (name === SERVICE ? this.own : this.none).getTracer(name, version, options);
+    return name === SERVICE ? this.own.getTracer(name, version, options) : passing;
   }
 }
 

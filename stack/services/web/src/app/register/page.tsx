@@ -5,10 +5,10 @@ import { guarded, search } from "@/lib/guard";
 import { query, safeNext } from "@/lib/urls";
 
 export default function Register(): Promise<ReactNode> {
-  return guarded(async () => {
+  return guarded(() => {
     const form = sent();
     const next = safeNext(form?.values.next ?? search().get("next"));
-    return (
+    return Promise.resolve(
       <section className="door">
         <Title of="Register" />
         <h1>Register</h1>
@@ -24,7 +24,7 @@ export default function Register(): Promise<ReactNode> {
           <button className="button primary wide">Register</button>
         </form>
         <p className="muted">Have an account? <a href={`/login${query({ next: next === "/" ? "" : next })}`}>Sign in</a></p>
-      </section>
+      </section>,
     );
   });
 }

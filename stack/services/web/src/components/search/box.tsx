@@ -2,7 +2,7 @@
 
 /** The field with its suggestions: an ARIA combobox with a list. */
 
-import { useEffect, useId, useRef, useState, type ReactNode, type RefObject } from "react";
+import { useEffect, useId, useState, type ReactNode, type RefObject } from "react";
 import { LONGEST } from "@/lib/asking";
 import type { SearchType } from "@/lib/query";
 import type { Suggestion } from "@/lib/types";
@@ -52,14 +52,13 @@ export function Box({ field, text, type, isOpen, setOpen, onText, onSubmit }: {
   text: string;
   type: SearchType | null;
   isOpen: boolean;
-  setOpen(isOpen: boolean): void;
-  onText(text: string): void;
-  onSubmit(): void;
+  setOpen: (isOpen: boolean) => void;
+  onText: (text: string) => void;
+  onSubmit: () => void;
 }): ReactNode {
   const list = useId();
   const [active, setActive] = useState(-1);
   const suggestions = useSuggestions(text, isOpen);
-  const options = useRef<HTMLUListElement>(null);
   const isListed = isOpen && suggestions.length > 0;
   const chosen = isListed ? suggestions[active] : undefined;
 
@@ -132,14 +131,15 @@ export function Box({ field, text, type, isOpen, setOpen, onText, onSubmit }: {
       <kbd aria-hidden="true">/</kbd>
       <a className="help-link" href="/search/help">Help</a>
       <button className="button primary">Search</button>
-      <ul ref={options} id={list} role="listbox" aria-label="Suggestions" className="suggestions" hidden={!isListed}>
+      <div id={list} role="listbox" aria-label="Suggestions" className="suggestions" hidden={!isListed}>
         {isListed && suggestions.map((one, index) => (
           // Keys are the field's: a list that is controlled by a combobox takes none itself.
           // eslint-disable-next-line jsx-a11y/click-events-have-key-events
-          <li
+          <div
             key={`${one.kind} ${one.url}`}
             id={`${list}-${index}`}
             role="option"
+            tabIndex={-1}
             aria-selected={index === active}
             onMouseDown={(event) => { event.preventDefault(); }}
             onMouseMove={() => { setActive(index); }}
@@ -149,9 +149,9 @@ export function Box({ field, text, type, isOpen, setOpen, onText, onSubmit }: {
             <span className="text">{one.text}</span>
             <span className="detail">{one.detail}</span>
             <span className="kind">{KINDS[one.kind]}</span>
-          </li>
+          </div>
         ))}
-      </ul>
+      </div>
     </form>
   );
 }

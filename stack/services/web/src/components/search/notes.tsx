@@ -4,6 +4,7 @@
 
 import type { ReactNode } from "react";
 import { onTab, type Question } from "@/lib/asking";
+import { lex } from "@/lib/lexer";
 import { chosen, TYPES, type SearchType } from "@/lib/query";
 import type { Failure } from "@/lib/types";
 import { sentence } from "../trouble";
@@ -34,19 +35,25 @@ export function Start({ follow }: { follow: Follow }): ReactNode {
 
 export function FailureNote({ failure, q }: { failure: Failure; q: string }): ReactNode {
   const isQuery = failure.status === 400 || failure.status === 422;
-  const position = Number(failure.details?.position);
-  const at = failure.details?.at ?? "";
-  const isPlaced = isQuery && failure.details?.position !== undefined && Number.isInteger(position) && position < q.length;
+  const wrong = isQuery ? placeOf(failure, q) : null;
   return (
     <section className="failure" role="alert">
       <h2>{isQuery ? "This query can't be understood" : "The search can't answer now"}</h2>
       <p>{sentence(failure.message)}</p>
-      {isPlaced && (
-        <p className="query-at"><code>{q.slice(0, position)}<mark>{q.slice(position, position + Math.max(1, at.length))}</mark>{q.slice(position + Math.max(1, at.length))}</code></p>
-      )}
+      {wrong && <p className="query-at"><code>{wrong[0]}<mark>{wrong[1]}</mark>{wrong[2]}</code></p>}
       {isQuery ? <p className="muted"><a href="/search/help">How queries are written</a></p> : <p className="muted">Try again in a moment.</p>}
     </section>
   );
+}
+
+/** The query, cut around what is wrong in it: from the place that was told to the end of what it belongs to. */
+function placeOf(failure: Failure, q: string): [string, string, string] | null {
+  const told = failure.details?.position;
+  const start = told === undefined ? -1 : Number(told);
+  if (!Number.isInteger(start) || start < 0 || start >= q.length) return null;
+  const token = lex(q).find((one) => one.start <= start && start < one.end);
+  const end = token?.end ?? start + 1;
+  return [q.slice(0, start), q.slice(start, end), q.slice(end)];
 }
 
 export function NothingFound({ question, follow, type, names }: {

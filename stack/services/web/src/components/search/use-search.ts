@@ -22,8 +22,8 @@ export interface Searching extends Shown {
   /** What stands in the field. */
   text: string;
   isWaiting: boolean;
-  setText(text: string): void;
-  ask(question: Question, history: History): void;
+  setText: (text: string) => void;
+  ask: (question: Question, history: History) => void;
 }
 
 const AWAY: Failure = { status: 503, code: "UNAVAILABLE", message: "The web does not answer" };
@@ -42,8 +42,8 @@ async function fetched(question: Question, signal: AbortSignal): Promise<Answer>
 
 /** Past Next, which would make the whole page anew when the address changes. */
 function writeAddress(question: Question, history: "push" | "replace"): void {
-  const change = history === "push" ? History.prototype.pushState : History.prototype.replaceState;
-  change.call(window.history, window.history.state, "", addressOf(question));
+  const change = history === "push" ? "pushState" : "replaceState";
+  History.prototype[change].call(window.history, window.history.state, "", addressOf(question));
 }
 
 export function useSearch(initial: Shown): Searching {

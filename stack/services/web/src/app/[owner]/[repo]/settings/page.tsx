@@ -25,10 +25,11 @@ export default function Settings(): Promise<ReactNode> {
             <input type="hidden" name="action" value="save" />
             <Field form={saving} name="description" label="Description" initial={repo.description} most={1000} />
             <fieldset><legend>Who can see it</legend><Choice form={saving} name="visibility" options={VISIBILITY} initial={repo.private ? "private" : "public"} /></fieldset>
-            <label className="choice">
-              <input type="checkbox" name="archived" value="yes" defaultChecked={saving ? saving.values.archived === "yes" : repo.archived} />
-              <span><strong>Archived</strong><span className="hint">Nothing can be changed or pushed any more.</span></span>
-            </label>
+            <div className="choice">
+              <input type="checkbox" name="archived" value="yes" id="archived" aria-describedby="archived-hint"
+                defaultChecked={saving ? saving.values.archived === "yes" : repo.archived} />
+              <div><label htmlFor="archived">Archived</label><p className="hint" id="archived-hint">Nothing can be changed or pushed any more.</p></div>
+            </div>
             <button className="button primary">Save</button>
           </form>
           {may(repo, "owner") && (

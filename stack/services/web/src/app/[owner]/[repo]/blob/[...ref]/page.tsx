@@ -61,7 +61,6 @@ function Content({ file, isProse, raw, base }: {
   base: { fullName: string; ref: string; folder: string };
 }): ReactNode {
   if (PICTURE.test(file.path) && (file.binary || /\.svg$/i.test(file.path)) && !file.truncated) {
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- a picture of the repository, as it is
     return <div className="picture"><img src={raw} alt={file.path} /></div>;
   }
   if (file.binary) return <p className="box-note">This file is not text. <a href={raw}>Download it</a> to see it.</p>;

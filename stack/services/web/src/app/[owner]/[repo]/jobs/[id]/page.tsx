@@ -3,6 +3,7 @@ import { short, Title, When } from "@/components/bits";
 import { Problem, sent } from "@/components/form";
 import { RepoFrame } from "@/components/repo-frame";
 import { ApiError, get, p, stream } from "@/lib/api";
+import { request } from "@/lib/bridge";
 import { guarded, nothing, params } from "@/lib/guard";
 import { me, repository } from "@/lib/load";
 import { positive } from "@/lib/names";
@@ -12,6 +13,8 @@ import { repoPath } from "@/lib/urls";
 
 /** Of a longer log the end is shown: that is where it failed. */
 const MOST_LOG = 256 * 1024;
+
+const REFRESH_SECONDS = 3;
 
 export default function JobPage(): Promise<ReactNode> {
   return guarded(async () => {
@@ -23,12 +26,12 @@ export default function JobPage(): Promise<ReactNode> {
     const log = await endOfLog(`${at}/log`);
     const here = repoPath(repo.owner, repo.name, "jobs", id);
     const isOver = !["queued", "running"].includes(job.state);
+    if (!isOver) request().refresh = REFRESH_SECONDS;
     const started = job.started_at ? new Date(job.started_at) : null;
     const took = started && job.finished_at ? (new Date(job.finished_at).getTime() - started.getTime()) / 1000 : null;
     return (
       <RepoFrame repo={repo} tab="jobs" isSignedIn={user !== null}>
         <Title of={`Job ${id} · ${repo.full_name}`} />
-        {!isOver && <meta httpEquiv="refresh" content="3" />}
         <header className="work-head">
           <h1>Job <span className="muted">#{id}</span></h1>
           <p>

@@ -23,7 +23,8 @@ export default function NewPull(): Promise<ReactNode> {
     const branches = await list<Ref>(`${at}/branches`, { per_page: 100 });
     const changes = head !== "" && head !== base ? await orNull(get<Comparison>(`${at}/compare`, { base, head })) : null;
     const newest = changes?.commits[0];
-    const differences = changes && changes.commits.length > 0
+    const hasChanges = (changes?.commits.length ?? 0) > 0;
+    const differences = changes && hasChanges
       ? await Changes({ repo, base: changes.merge_base ?? changes.base, head: changes.head, files: changes.files, isCut: changes.truncated })
       : null;
     const here = repoPath(repo.owner, repo.name, "pulls", "new");
@@ -40,8 +41,8 @@ export default function NewPull(): Promise<ReactNode> {
         </form>
         {form?.errors.head && <p className="error">From {form.errors.head}</p>}
         {head !== "" && !changes && <p className="note">{head === base ? "These are the same branch." : "One of these branches does not exist."}</p>}
-        {changes && changes.commits.length === 0 && <p className="note">{base} has everything that {head} has.</p>}
-        {changes && changes.commits.length > 0 && (
+        {changes && !hasChanges && <p className="note">{base} has everything that {head} has.</p>}
+        {changes && hasChanges && (
           <>
             <form method="post" action={here} className="stack narrow">
               <input type="hidden" name="base" value={base} />
