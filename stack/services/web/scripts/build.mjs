@@ -1,8 +1,9 @@
 /** Builds the pages and the server, and puts all that runs into one folder: .next/standalone. */
 
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { bundleServer } from "./bundle.mjs";
 
 const root = path.resolve(import.meta.dirname, "..");
@@ -20,6 +21,13 @@ if (built.status !== 0) process.exit(built.status ?? 1);
 
 cpSync(path.join(root, ".next", "static"), path.join(out, ".next", "static"), { recursive: true });
 if (existsSync(path.join(root, "public"))) cpSync(path.join(root, "public"), path.join(out, "public"), { recursive: true });
+const files = path.join(out, ".next", "static");
+for (const name of readdirSync(files, { recursive: true, encoding: "utf8" })) {
+  if (!/\.(?:js|css)$/.test(name)) continue;
+  const text = readFileSync(path.join(files, name));
+  writeFileSync(path.join(files, `${name}.br`), brotliCompressSync(text));
+  writeFileSync(path.join(files, `${name}.gz`), gzipSync(text, { level: 9 }));
+}
 // Next's own start has neither limits nor counters.
 rmSync(path.join(out, "server.js"), { force: true });
 const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));

@@ -12,6 +12,7 @@ import { Log, takeConsole, told } from "./log";
 import { Metrics } from "./metrics";
 import { refuseOnSocket } from "./refuse";
 import { Serving } from "./serving";
+import { StaticFiles } from "./static";
 import { startTelemetry } from "./telemetry";
 import { openUpstream } from "./upstream";
 
@@ -59,7 +60,8 @@ async function main(): Promise<void> {
   await app.prepare();
   const serving = new Serving({
     config, log, metrics, tracer: telemetry.tracer, upstream, requests,
-    pages: app.getRequestHandler(), version: ENGINEROOM_VERSION, isDevelopment,
+    pages: app.getRequestHandler(),
+    files: new StaticFiles(path.join(import.meta.dirname, ".next", "static")), version: ENGINEROOM_VERSION, isDevelopment,
   }); // prettier-ignore
 
   const { limits } = config;

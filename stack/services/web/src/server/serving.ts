@@ -14,9 +14,11 @@ import { told } from "./log";
 import { methodLabel, type Metrics } from "./metrics";
 import { cameSecurely, contentPolicy, isOurOwn, securityHeaders } from "./security";
 import { readToken } from "../lib/session";
+import type { StaticFiles } from "./static";
 import type { Upstream } from "./upstream";
 
 const PROBES = new Set(["/healthz", "/readyz", "/metrics"]);
+const STATIC = "/_next/static/{file...}";
 const READY_SECONDS = 2;
 const CLIENT_LEFT = 499;
 /** What makes Next answer with something other than the page. */
@@ -35,6 +37,7 @@ export interface Parts {
   upstream: Upstream;
   requests: AsyncLocalStorage<RequestState>;
   pages: Handler;
+  files: StaticFiles;
   version: string;
   isDevelopment: boolean;
 }
@@ -106,7 +109,9 @@ export class Serving {
 
     const nonce = randomBytes(16).toString("base64");
     const policy = { nonce, isSecure, isDevelopment };
-    for (const [name, value] of Object.entries(securityHeaders(policy))) response.setHeader(name, value);
+    const isFile = route === STATIC;
+    const shield = isFile ? { "X-Content-Type-Options": "nosniff" } : securityHeaders(policy);
+    for (const [name, value] of Object.entries(shield)) response.setHeader(name, value);
     response.setHeader("X-Request-Id", state.id);
     if (this.isDraining) response.setHeader("Connection", "close");
     finishHead(response, state);
@@ -158,6 +163,7 @@ export class Serving {
       state.form = outcome.form;
       state.status = outcome.status;
     }
+    if (state.template === STATIC && this.parts.files.serve(state.pathname, request, response)) return;
     this.asPage(request, state, policy);
     await this.parts.pages(request, response);
   }

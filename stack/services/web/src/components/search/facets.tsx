@@ -2,7 +2,7 @@
 
 /** What the hits have in common, and how many have it; a click puts the filter into the query, another takes it out. */
 
-import type { ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import { chosen, facetFilters, isChosen, toggle } from "@/lib/query";
 import type { Question } from "@/lib/asking";
 import type { Results } from "@/lib/types";
@@ -22,7 +22,12 @@ const NAMES: Readonly<Record<string, string>> = {
 const FIRST = 7;
 
 export function Facets({ question, results, follow }: { question: Question; results: Results; follow: Follow }): ReactNode {
+  const fold = useRef<HTMLDetailsElement>(null);
   const filters = chosen(question.q);
+  // Where there is no room beside the hits, filters would come before all of them.
+  useEffect(() => {
+    if (fold.current && window.matchMedia("(max-width: 900px)").matches) fold.current.open = false;
+  }, []);
   const shown = Object.keys(NAMES).flatMap((name) => {
     const values = Object.entries(results.facets[name] ?? {});
     if (name === "year") values.sort((a, b) => Number(b[0]) - Number(a[0]));
@@ -33,7 +38,7 @@ export function Facets({ question, results, follow }: { question: Question; resu
     <aside className="facets" aria-label="Filters">
       {filters.length > 0 && (
         <section>
-          <h2>In force</h2>
+          <h2>Active</h2>
           <p className="chips">
             {filters.map(({ text, rest }) => (
               <a key={text} className="chip" {...follow({ ...question, q: rest, page: 1 })} title="Take this filter out">
@@ -43,7 +48,7 @@ export function Facets({ question, results, follow }: { question: Question; resu
           </p>
         </section>
       )}
-      <details className="fold" open>
+      <details ref={fold} className="fold" open>
         <summary>Filters</summary>
         {shown.map(({ name, values }) => (
           <section key={name}>

@@ -3,7 +3,7 @@ import { LONGEST } from "@/lib/asking";
 import { search } from "@/lib/guard";
 import type { Suggestion } from "@/lib/types";
 
-const LIMIT = 8;
+const LIMIT = 6;
 
 /** Names that begin with what is typed. Without them the search still works, so their failures are nobody's trouble. */
 export async function GET(): Promise<Response> {

@@ -34,7 +34,7 @@ export default function JobPage(): Promise<ReactNode> {
         <Title of={`Job ${id} · ${repo.full_name}`} />
         <header className="work-head">
           <h1>Job <span className="muted">#{id}</span></h1>
-          <p>
+          <div className="facts-row">
             <span className={`job-state ${job.state}`}>{job.state}</span>
             <span className="muted">
               <span className="mono">{job.ref}</span> at <a className="mono" href={repoPath(repo.owner, repo.name, "commit", job.commit)}>{short(job.commit)}</a> · <When at={job.created_at} />
@@ -43,7 +43,7 @@ export default function JobPage(): Promise<ReactNode> {
             </span>
             <span className="grow" />
             {!isOver && <form method="post" action={here}><button className="button small" name="action" value="cancel">Cancel</button></form>}
-          </p>
+          </div>
           <Problem form={sent("cancel")} />
           {job.last_error && <p className="error">{job.last_error}</p>}
         </header>
