@@ -12,7 +12,7 @@ import "./search.css";
 export const dynamic = "force-dynamic";
 
 export default async function Layout({ children }: { children: ReactNode }): Promise<ReactNode> {
-  const { template, pathname } = request();
+  const { template, pathname, token } = request();
   const user = await me();
   const isAtDoor = template === "/login" || template === "/register";
   return (
@@ -38,7 +38,8 @@ export default async function Layout({ children }: { children: ReactNode }): Pro
                   <form method="post" action="/logout"><button className="plain">Sign out</button></form>
                 </>
               ) : (
-                !isAtDoor && <a href={`/login${query({ next: pathname === "/" ? "" : pathname })}`}>Sign in</a>
+                // Who has a session and can't be asked about now is not told to sign in.
+                !isAtDoor && token === null && <a href={`/login${query({ next: pathname === "/" ? "" : pathname })}`}>Sign in</a>
               )}
             </nav>
           </div>

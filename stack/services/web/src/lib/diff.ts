@@ -4,7 +4,7 @@ import { structuredPatch } from "diff";
 
 const AROUND = 3;
 /** Texts that differ more than this are not compared line by line: that takes time that grows with the square. */
-const MOST_EDITS = 3_000;
+const MOST_EDITS = 1_500;
 
 export interface DiffLine {
   kind: "same" | "added" | "removed";

@@ -58,6 +58,7 @@ export function renderMarkdown(text: string, base: Base | null = null): string {
   return sanitize(withAnchors(markdown.render(text), used), {
     ...ALLOWED,
     transformTags: {
+      "*": (tagName, attribs) => ({ tagName, attribs: withOwnId(attribs) }),
       a: (tagName, attribs) => ({ tagName, attribs: { ...attribs, ...linkOf(attribs, base) } }),
       img: (_, attributes) => pictureOf(attributes, base),
       ...Object.fromEntries(
@@ -82,11 +83,15 @@ export function slugOf(heading: string): string {
   return heading.trim().toLowerCase().replace(/[^\p{L}\p{N}\s_-]/gu, "").replace(/\s/g, "-");
 }
 
-function linkOf({ href = "", id }: sanitize.Attributes, base: Base | null): sanitize.Attributes {
-  const named: sanitize.Attributes = id ? { id: id.startsWith("md-") ? id : `md-${id}` } : {};
-  if (href.startsWith("#")) return { ...named, href: `#md-${href.slice(1).replace(/^md-/, "")}` };
-  if (isElsewhere(href)) return { ...named, href, rel: "nofollow noopener noreferrer" };
-  return { ...named, href: inside(href, base, "blob") };
+/** Ids of a text are never those of the page around it. */
+function withOwnId({ id, ...rest }: Partial<sanitize.Attributes>): sanitize.Attributes {
+  return (id ? { ...rest, id: `md-${id.replace(/^md-/, "")}` } : rest) as sanitize.Attributes;
+}
+
+function linkOf({ href = "" }: Partial<sanitize.Attributes>, base: Base | null): sanitize.Attributes {
+  if (href.startsWith("#")) return { href: `#md-${href.slice(1).replace(/^md-/, "")}` };
+  if (isElsewhere(href)) return { href, rel: "nofollow noopener noreferrer" };
+  return { href: inside(href, base, "blob") };
 }
 
 /** A picture of the repository is shown; one from elsewhere would tell its host who reads this. */

@@ -1,5 +1,7 @@
 /** The routes of the web, as they stand in metrics, spans and logs, and which of them take a form. */
 
+import { isOwner, isRepository } from "./names";
+
 export interface Match {
   template: string;
   params: Readonly<Record<string, string>>;
@@ -83,6 +85,11 @@ export function segments(pathname: string): string[] | null {
   return parts;
 }
 
+/** What can't be a name is no page of an owner or a repository, and nobody is asked for it. */
+function canBe({ owner, repo }: Partial<Record<string, string>>): boolean {
+  return (owner === undefined || isOwner(owner)) && (repo === undefined || isRepository(repo));
+}
+
 function matches(route: Route, parts: readonly string[]): Record<string, string> | null {
   const params: Record<string, string> = {};
   for (const [index, expected] of route.parts.entries()) {
@@ -90,7 +97,7 @@ function matches(route: Route, parts: readonly string[]): Record<string, string>
     if (expected.endsWith("...}")) {
       if (given === undefined || given === "") return null;
       params[expected.slice(1, -4)] = parts.slice(index).join("/");
-      return params;
+      return canBe(params) ? params : null;
     }
     if (given === undefined) return null;
     if (expected.startsWith("{")) {
@@ -100,7 +107,7 @@ function matches(route: Route, parts: readonly string[]): Record<string, string>
       return null;
     }
   }
-  return parts.length === route.parts.length ? params : null;
+  return parts.length === route.parts.length && canBe(params) ? params : null;
 }
 
 function find(pathname: string): { route: Route; params: Record<string, string> } | null {
