@@ -28,6 +28,9 @@ for (const name of readdirSync(files, { recursive: true, encoding: "utf8" })) {
   writeFileSync(path.join(files, `${name}.br`), brotliCompressSync(text));
   writeFileSync(path.join(files, `${name}.gz`), gzipSync(text, { level: 9 }));
 }
+// What was built runs anywhere, so it names no folder of this machine.
+const told = path.join(out, ".next", "required-server-files.json");
+writeFileSync(told, readFileSync(told, "utf8").replaceAll(JSON.stringify(root).slice(1, -1), "."));
 // Next's own start has neither limits nor counters.
 rmSync(path.join(out, "server.js"), { force: true });
 const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));

@@ -2,6 +2,7 @@ import { SpanKind, TraceFlags } from "@opentelemetry/api";
 import { ExportResultCode, type ExportResult } from "@opentelemetry/core";
 import type { ReadableSpan, SpanExporter } from "@opentelemetry/sdk-trace-node";
 import { describe, expect, it } from "vitest";
+import { isForeign, templates } from "@/lib/routes";
 import { cookieName, forgetToken, keepToken, readToken } from "@/lib/session";
 import { ConfigError, readConfig } from "@/server/config";
 import { Fields } from "@/server/forms";
@@ -110,6 +111,14 @@ describe("security headers", () => {
     expect(policy).toContain("script-src 'self' 'nonce-abc';");
     expect(policy).toContain("frame-ancestors 'none'");
     expect(policy).not.toMatch(/unsafe|\*|https?:/);
+  });
+
+  it("let nothing that somebody put here run", () => {
+    const options = { nonce: "abc", isSecure: false, isDevelopment: false };
+    const policy = securityHeaders(options, true)["Content-Security-Policy"] ?? "";
+    expect(policy).toMatch(/(?:^|; )sandbox(?:;|$)/);
+    expect(policy).not.toMatch(/script-src|allow-|nonce/);
+    expect(templates().filter(isForeign)).toHaveLength(3);
   });
 
   it("ask for https only where it is", () => {

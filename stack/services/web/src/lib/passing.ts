@@ -12,9 +12,6 @@ const PICTURES: Readonly<Record<string, string>> = {
 
 const KEPT = ["content-length", "content-disposition", "etag", "x-log-complete"];
 
-/** Nothing that comes from a repository runs as ours. */
-const SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'none'";
-
 /**
  * Hand a file on.
  *
@@ -30,7 +27,6 @@ export async function pass(path: string, values: Record<string, string>, name = 
   const headers = new Headers({
     "Content-Type": upstream.headers.get("content-type") ?? "application/octet-stream",
     "Cache-Control": "private, no-cache",
-    "Content-Security-Policy": SANDBOX,
   });
   for (const header of KEPT) {
     const value = upstream.headers.get(header);

@@ -131,5 +131,14 @@ export function takesForm(pathname: string): boolean {
   return find(pathname)?.route.takesForm ?? false;
 }
 
+const FOREIGN = new Set([
+  "/{owner}/{repo}/raw/{ref...}",
+  "/{owner}/{repo}/releases/download/{tag}/{name}",
+  "/{owner}/{repo}/jobs/{id}/log",
+]);
+
+/** Whether a route answers with files that people put here, as they are. */
+export const isForeign = (template: string): boolean => FOREIGN.has(template);
+
 /** All templates. */
 export const templates = (): string[] => ROUTES.map((route) => route.template);

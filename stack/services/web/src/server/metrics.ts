@@ -29,7 +29,7 @@ export class Metrics {
     });
     this.asked = new Histogram({
       name: "http_client_request_duration_seconds",
-      help: "Duration of requests to other services, until the head of the answer; status 0 means no answer.",
+      help: "Duration of requests to other services; of files, until they begin. Status 0 means no answer.",
       labelNames: ["http_request_method", "http_response_status_code", "server_service"],
       buckets: BUCKETS,
       registers,

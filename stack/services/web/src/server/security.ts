@@ -25,9 +25,17 @@ export function contentPolicy({ nonce, isDevelopment }: PolicyOptions): string {
   ].join("; ");
 }
 
-export function securityHeaders(options: PolicyOptions): Record<string, string> {
+/** Nothing that comes from a repository, a release or a job runs as ours. */
+const SANDBOX = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox; frame-ancestors 'none'";
+
+/**
+ * What goes with every answer.
+ *
+ * @param isForeign whether it is a file that somebody put here, as it is.
+ */
+export function securityHeaders(options: PolicyOptions, isForeign = false): Record<string, string> {
   return {
-    "Content-Security-Policy": contentPolicy(options),
+    "Content-Security-Policy": isForeign ? SANDBOX : contentPolicy(options),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",

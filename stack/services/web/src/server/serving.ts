@@ -5,7 +5,7 @@ import type { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Span, type Tracer } from "@opentelemetry/api";
 import type { RequestState } from "../lib/bridge";
-import { match, takesForm, UNMATCHED } from "../lib/routes";
+import { isForeign, match, takesForm, UNMATCHED } from "../lib/routes";
 import type { Config } from "./config";
 import { submit } from "./forms";
 import { badForm, refusalBody, requestId, tooLong, type Refusal } from "./heads";
@@ -110,7 +110,7 @@ export class Serving {
     const nonce = randomBytes(16).toString("base64");
     const policy = { nonce, isSecure, isDevelopment };
     const isFile = route === STATIC;
-    const shield = isFile ? { "X-Content-Type-Options": "nosniff" } : securityHeaders(policy);
+    const shield = isFile ? { "X-Content-Type-Options": "nosniff" } : securityHeaders(policy, isForeign(route));
     for (const [name, value] of Object.entries(shield)) response.setHeader(name, value);
     response.setHeader("X-Request-Id", state.id);
     if (this.isDraining) response.setHeader("Connection", "close");

@@ -14,6 +14,13 @@ type Fetch = typeof fetch;
 
 const setter = { set: (carrier: Headers, name: string, value: string) => { carrier.set(name, value); } };
 
+/** The answer with all of its body, which has come within the time or not at all. */
+async function whole(response: Response): Promise<Response> {
+  const body = await response.arrayBuffer();
+  const { status, headers } = response;
+  return new Response(body.byteLength === 0 ? null : body, { status, headers });
+}
+
 export function openUpstream(api: URL, tracer: Tracer, metrics: Pick<Metrics, "ask">, ask: Fetch): Upstream {
   const base = api.href.replace(/\/+$/, "");
   const port = Number(api.port) || (api.protocol === "https:" ? 443 : 80);
@@ -52,13 +59,13 @@ export function openUpstream(api: URL, tracer: Tracer, metrics: Pick<Metrics, "a
       span.setAttribute("http.response.status_code", status);
       if (status >= 400) span.setAttribute("error.type", String(status));
       if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
-      return response;
+      return call.isStream ? response : await whole(response);
     } catch (error) {
       span.setAttribute("error.type", late.signal.aborted ? "timeout" : call.signal?.aborted ? "cancelled" : "unreachable");
       span.setStatus({ code: SpanStatusCode.ERROR });
       throw new Unreachable(late.signal.aborted, error);
     } finally {
-      if (call.isStream || status === 0) clearTimeout(timer);
+      clearTimeout(timer);
       metrics.ask(call.method, status, (performance.now() - started) / 1000);
       span.end();
     }
