@@ -53,7 +53,7 @@ describe("coloured code", () => {
 
   it("numbers lines from 1 with anchors", () => {
     expect(numbered({ lines: ["a", "b"], isColoured: false })).toBe(
-      '<span class="l" id="L1"><a class="n" href="#L1"></a>a\n</span><span class="l" id="L2"><a class="n" href="#L2"></a>b\n</span>',
+      '<span class="l" id="L1"><a class="n" href="#L1" aria-label="Line 1"></a>a\n</span><span class="l" id="L2"><a class="n" href="#L2" aria-label="Line 2"></a>b\n</span>',
     );
   });
 
@@ -117,6 +117,13 @@ describe("what people wrote", () => {
     const elsewhere = renderMarkdown("![badge](https://elsewhere.example/b.svg) <img src='//elsewhere.example/x.png'>", base);
     expect(elsewhere).not.toContain("<img");
     expect(elsewhere).toContain(">badge</span>");
+  });
+
+  it("leads from one page of a wiki to another", () => {
+    const wiki = { fullName: "ada/kit", ref: "", folder: "guides", isWiki: true };
+    expect(renderMarkdown("[a](Building) [b](../Home.md)", wiki)).toBe(
+      '<p><a href="/ada/kit/wiki/guides/Building">a</a> <a href="/ada/kit/wiki/Home">b</a></p>\n',
+    );
   });
 
   it("gives headings anchors and keeps the first level for the page", () => {

@@ -16,6 +16,7 @@ export default function Home(): Promise<ReactNode> {
     return (
       <>
         <Title of="Home" />
+        {user && <h1 className="hidden">Home</h1>}
         {!user && (
           <section className="hero">
             <h1>Find it in the code.</h1>

@@ -84,18 +84,20 @@ export async function Changes({ repo, base, head, files, isCut = false }: {
         <span className="plus">+{sums.added}</span> <span className="minus">−{sums.removed}</span>
       </p>
       {shown.map((one) => (
-        <details key={one.file.path} className="box change" open>
+        <section key={one.file.path} className="box change" aria-label={one.file.path}>
+          <details open>
           <summary className="box-head">
             <span className={`change-kind ${STATUS[one.file.status]?.kind ?? "changed"}`}>{STATUS[one.file.status]?.name ?? "Changed"}</span>
             <span className="mono">{one.file.path}</span>
             <span className="grow" />
             {"made" in one && <span className="change-sums"><span className="plus">+{one.made.added}</span> <span className="minus">−{one.made.removed}</span></span>}
-            {one.file.status !== "D" && (
-              <a className="button small" href={atRef("blob", repo.full_name, head, one.file.path)} title="The file after this change"><Icon name="file" />View</a>
-            )}
           </summary>
           {"made" in one ? <Prepared html={one.html} className="diff" /> : <p className="box-note">{one.note}.</p>}
-        </details>
+          </details>
+          {one.file.status !== "D" && (
+            <a className="button small" href={atRef("blob", repo.full_name, head, one.file.path)} title="The file after this change"><Icon name="file" />View</a>
+          )}
+        </section>
       ))}
       {files.length > shown.length && (
         <section className="box">

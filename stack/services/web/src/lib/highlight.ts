@@ -99,6 +99,6 @@ export function splitLines(html: string): string[] {
 /** A file's lines with numbers that are links; the numbers themselves come from a CSS counter, so nobody copies them. */
 export function numbered({ lines }: Coloured): string {
   return lines
-    .map((line, index) => `<span class="l" id="L${index + 1}"><a class="n" href="#L${index + 1}"></a>${line}\n</span>`)
+    .map((line, index) => `<span class="l" id="L${index + 1}"><a class="n" href="#L${index + 1}" aria-label="Line ${index + 1}"></a>${line}\n</span>`)
     .join("");
 }

@@ -12,6 +12,8 @@ export interface Base {
   fullName: string;
   ref: string;
   folder: string;
+  /** Of a page of the wiki: its links lead to other pages. */
+  isWiki?: boolean;
 }
 
 const MOST_TEXT = 512 * 1024;
@@ -97,10 +99,10 @@ function linkOf({ href = "" }: Partial<sanitize.Attributes>, base: Base | null):
 /** A picture of the repository is shown; one from elsewhere would tell its host who reads this. */
 function pictureOf(attributes: sanitize.Attributes, base: Base | null): sanitize.Tag {
   const { src = "", alt = "" } = attributes;
-  if (isElsewhere(src) || (base === null && !src.startsWith("/"))) {
+  if (isElsewhere(src) || base?.isWiki || (base === null && !src.startsWith("/"))) {
     return { tagName: "span", attribs: { class: "elsewhere", title: "A picture from elsewhere is not loaded" }, text: alt || "picture" };
   }
-  return { tagName: "img", attribs: { ...attributes, src: inside(src, base, "raw"), loading: "lazy" } };
+  return { tagName: "img", attribs: { ...attributes, alt, src: inside(src, base, "raw"), loading: "lazy" } };
 }
 
 const isElsewhere = (address: string): boolean => /^[a-z][a-z0-9+.-]*:/i.test(address) || /^[/\\]{2}/.test(address);
@@ -114,6 +116,7 @@ function inside(address: string, base: Base | null, kind: "blob" | "raw"): strin
     if (part === "..") parts.pop();
     else if (part !== "" && part !== ".") parts.push(decoded(part));
   }
+  if (base.isWiki) return `/${encodeParts(base.fullName)}/wiki/${encodeParts(parts.join("/").replace(/\.md$/i, ""))}${rest}`;
   const hash = rest.startsWith("#") && !/^#L\d/.test(rest) ? `#md-${rest.slice(1)}` : rest;
   return `/${encodeParts(base.fullName)}/${kind}/${encodeParts(base.ref)}/${encodeParts(parts.join("/"))}${hash}`;
 }

@@ -23,7 +23,7 @@ export default function Explore(): Promise<ReactNode> {
         <Title of="Explore" />
         <div className="head-row">
           <h1>Repositories <span className="muted">{many(found.total, "repository", "repositories")}</span></h1>
-          <form className="inline-search" role="search">
+          <form className="inline-search" role="search" aria-label="Repositories">
             <input type="search" name="q" defaultValue={q} placeholder="Name or description" aria-label="Name or description" />
             {sort !== "updated" && <input type="hidden" name="sort" value={sort} />}
             <button className="button">Find</button>

@@ -28,6 +28,7 @@ export default function BlobPage(): Promise<ReactNode> {
     return (
       <RepoFrame repo={repo} tab="code" isSignedIn={user !== null}>
         <Title of={`${path} at ${ref} · ${repo.full_name}`} />
+        <h1 className="hidden">{path}</h1>
         <div className="bar">
           <RefLink repo={repo} refName={ref} />
           <Crumbs repo={repo} refName={ref} path={path} isFile />

@@ -14,6 +14,7 @@ export default function TreePage(): Promise<ReactNode> {
     return (
       <RepoFrame repo={repo} tab="code" isSignedIn={user !== null}>
         <Title of={`${path || repo.name} at ${ref} · ${repo.full_name}`} />
+        <h1 className="hidden">{path || repo.name}</h1>
         <div className="bar">
           <RefLink repo={repo} refName={ref} />
           <Crumbs repo={repo} refName={ref} path={path} />

@@ -9,6 +9,7 @@ import { isMarkdown } from "@/lib/markdown";
 import type { WikiPage } from "@/lib/types";
 import { encodeParts, repoPath } from "@/lib/urls";
 
+const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
 const withoutEnding = (path: string): string => path.replace(/\.md$/i, "");
 
 export default function Wiki(): Promise<ReactNode> {
@@ -37,7 +38,7 @@ export default function Wiki(): Promise<ReactNode> {
             <article>
               <h1>{page.title}</h1>
               {page.updated_at && <p className="muted">{page.author && `${page.author} · `}<When at={page.updated_at} /></p>}
-              {isMarkdown(page.path) ? <Markdown text={page.content ?? ""} /> : <pre className="plain-text">{page.content}</pre>}
+              {isMarkdown(page.path) ? <Markdown text={page.content ?? ""} base={{ fullName: repo.full_name, ref: "", folder: folderOf(page.path), isWiki: true }} /> : <pre className="plain-text">{page.content}</pre>}
             </article>
             <nav aria-label="Pages of the wiki">
               <h2>Pages</h2>
