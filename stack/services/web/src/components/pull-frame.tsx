@@ -28,7 +28,7 @@ export function PullHead({ repo, pull, tab }: { repo: Repository; pull: PullRequ
       <p>
         <StateBadge state={pull.state} isPull />
         <span className="muted">
-          <Person name={pull.author} /> wants to merge <a className="ref-name" href={atRef("tree", repo.full_name, pull.head)}>{pull.head}</a> into{" "}
+          <Person name={pull.author} /> {pull.state === "open" ? "wants to merge" : "proposed to merge"} <a className="ref-name" href={atRef("tree", repo.full_name, pull.head)}>{pull.head}</a> into{" "}
           <a className="ref-name" href={atRef("tree", repo.full_name, pull.base)}>{pull.base}</a> · <When at={pull.created_at} />
         </span>
         <Labels names={pull.labels} />

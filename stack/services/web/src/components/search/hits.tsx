@@ -28,12 +28,14 @@ function Marked({ text, marks }: { text: string; marks: Marker }): ReactNode {
 const STATUS: Readonly<Record<string, string>> = {
   binary: "not text",
   empty: "empty",
-  indexed_lossy: "odd encoding",
+  corrupt_object: "damaged",
+  lossy: "odd encoding",
+  missing_object: "missing in git",
   symlink: "link",
   submodule: "submodule",
+  symbols_failed: "no symbols",
   symbols_timed_out: "no symbols",
   too_large: "too large: found by its name",
-  undecodable: "not text",
 };
 
 const when = (seconds: number): string => (seconds > 0 ? day(new Date(seconds * 1000)) : "");
