@@ -35,6 +35,7 @@ pytest_plugins = [
     "steps.jobs",
     "steps.web",
     "steps.telemetry",
+    "steps.recovery",
 ]
 
 ENGINES = ["opensearch", "meilisearch"]

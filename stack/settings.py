@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from stack.addresses import Elsewhere, HttpAddress
 from stack.errors import UsageError
+from stack.recovery.settings import RecoverySettings
 
 __all__ = ["RuntimeName", "Settings", "load"]
 
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     elastic_key: SecretStr | None = Field(default=None, description="An API key, encoded.")
     grafana_url: str | None = Field(default=None, description="A Grafana that somebody runs.")
     grafana_token: SecretStr | None = Field(default=None, description="Of a service account.")
+    recovery: RecoverySettings = Field(default_factory=RecoverySettings, description="Backups, and where they go.")
     meilisearch_bin: Path | None = Field(
         default=None, validation_alias=AliasChoices("MEILISEARCH_BIN", "ENGINEROOM_MEILISEARCH_BIN", "meilisearch_bin")
     )

@@ -7,6 +7,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 __all__ = [
+    "ARCHIVE",
+    "BACKUP",
     "CONF",
     "DATABASE",
     "HBA",
@@ -23,10 +25,14 @@ __all__ = [
 ]
 
 CONF = "postgresql.conf"
+# Laid beside it by whoever archives WAL (stack.recovery); without it nothing is archived.
+ARCHIVE = "archive.conf"
 HBA = "pg_hba.conf"
 PASSFILE = "replication.pgpass"
 SUPERUSER = "postgres"
 REPLICATOR = "replicator"
+# Made by whoever takes backups (stack.recovery); its receiver streams WAL.
+BACKUP = "backup"
 OWNER = "forge"
 MONITOR = "monitor"
 DATABASE = "forge"
@@ -77,6 +83,10 @@ def server_settings(
         "wal_retrieve_retry_interval": "'500ms'",
         "wal_receiver_status_interval": "'1s'",
         "track_commit_timestamp": "on",
+        # On, since it cannot be switched on without a restart. An empty command would keep every segment until the disk
+        # is full; this one lets them go, until a file with another says where they are archived.
+        "archive_mode": "on",
+        "archive_command": "'true'",
         "log_destination": "'stderr'",
         "logging_collector": "off",
         "log_line_prefix": "'%m [%p] %q%u@%d '",
@@ -92,6 +102,8 @@ def server_settings(
         )
         settings["primary_conninfo"] = quoted(conninfo)
         settings["primary_slot_name"] = quoted(SLOT)
+    # Relative to this file, and last: what is in it comes over what is above.
+    settings["include_if_exists"] = quoted(ARCHIVE)
     return "".join(f"{name} = {value}\n" for name, value in settings.items())
 
 
@@ -108,7 +120,7 @@ def host_based_access(networks: tuple[str, ...] = ("127.0.0.1/32",)) -> str:
     """
     lines = ["local all all scram-sha-256"]
     for network in networks:
-        lines.append(f"host replication {REPLICATOR} {network} scram-sha-256")
+        lines.append(f"host replication {REPLICATOR},{BACKUP} {network} scram-sha-256")
         lines.append(f"host all all {network} scram-sha-256")
     return "\n".join(lines) + "\n"
 

@@ -94,7 +94,7 @@ def install(job: Job, source: PythonSource) -> Laid:
     job.say(f"downloading {job.entry.name} {job.entry.version} and what it needs")
     # Downloaded for, and laid by, the interpreter that will run it: wheels differ between releases of Python.
     pip: list[str | Path] = [sys.executable, "-m", "pip", "--python", python, "install", "--quiet", "--no-input"]
-    pip += ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--no-compile", "--target", job.root / _LIBRARY]
+    pip += ["--no-deps", "--only-binary", ":all:", "--require-hashes", "--target", job.root / _LIBRARY]
     job.run(
         [*pip, "--requirement", lock],
         timeout=_LIMIT,

@@ -1,0 +1,170 @@
+"""Where a running stack's database is, as recovery needs it: its archive, the server, and the programs beside it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack.addresses import ObjectStoreAddress
+from stack.components.postgresql import PRIMARY, administrator
+from stack.components.postgresql_config import ARCHIVE
+from stack.errors import NeedMissingError, UsageError
+from stack.recovery.postgresql.archive import Archive
+from stack.recovery.sealing import SealKey, new_key
+from stack.recovery.settings import RecoverySettings
+from stack.recovery.store import Bucket, credentials_from
+from stack.recovery.tools import LocalGround, Programs, Server
+from stack.runtimes.base import Stack
+from stack.runtimes.identity import RUN_FOLDER_VARIABLE, RUN_VARIABLE
+from stack.runtimes.local import LocalStack
+from stack.runtimes.supervisor import service_user
+from stack.settings import Settings
+from stack.toolchain import Toolchain
+
+__all__ = ["Place", "archive_of", "key_of", "place", "programs"]
+
+_KEY = "recovery.key"
+_POSTGRESQL = ("postgres", "pg_ctl", "pg_receivewal", "pg_controldata")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A stack's archive and its database server."""
+
+    archive: Archive
+    server: Server
+
+
+def programs(settings: Settings, stack: Stack | None = None) -> Programs:
+    """PostgreSQL's and Barman's programs of the toolchain; what they start ends with `stack`, if one is named.
+
+    Raises:
+        NeedMissingError: one is not installed.
+    """
+    toolchain = Toolchain(settings)
+    postgresql = toolchain.require("postgresql")
+    barman = toolchain.require("barman")
+    marks = {RUN_VARIABLE: stack.name, RUN_FOLDER_VARIABLE: str(stack.folder)} if stack is not None else {}
+    return Programs(
+        {name: postgresql.program(name) for name in _POSTGRESQL}, barman.program("python"), {**postgresql.env, **marks}
+    )
+
+
+def place(settings: Settings, stack: Stack, *, recovery: RecoverySettings | None = None, pruner: bool = False) -> Place:
+    """A running stack's database and its archive.
+
+    Args:
+        settings: of the run.
+        stack: whose database.
+        recovery: other settings than the `[recovery]` table.
+        pruner: with the credentials of who may delete.
+
+    Raises:
+        NeedMissingError: this runtime has no such place, or a program is missing.
+    """
+    if not isinstance(stack, LocalStack):
+        raise NeedMissingError(
+            "local", "Backups are taken beside the server, which only the local runtime reaches", got=stack.runtime
+        )
+    plan = stack.plan()
+    if PRIMARY not in plan.sites:
+        raise NeedMissingError("postgresql", "This stack has no database", on=stack.name)
+    site = plan.site(PRIMARY)
+    chosen = recovery or settings.recovery
+    archive = archive_of(
+        settings,
+        stack.folder / "recovery",
+        store=stack.addresses.objects,
+        recovery=chosen,
+        pruner=pruner,
+        stack=stack,
+    )
+    return Place(archive, Server(administrator(plan), site.data, site.config / ARCHIVE))
+
+
+def archive_of(
+    settings: Settings,
+    folder: Path,
+    *,
+    store: ObjectStoreAddress | None,
+    recovery: RecoverySettings | None = None,
+    pruner: bool = False,
+    key: SealKey | None = None,
+    stack: Stack | None = None,
+) -> Archive:
+    """An archive in a bucket, seen from this machine.
+
+    Args:
+        settings: of the run.
+        folder: for what its programs read.
+        store: the store to use where `[recovery]` names no endpoint.
+        recovery: other settings than the `[recovery]` table.
+        pruner: with the credentials of who may delete.
+        key: another key than the settings name.
+        stack: with which everything ends that is started here; none, to let a restored server live on.
+
+    Raises:
+        NeedMissingError: no store is known, or a program is missing.
+        UsageError: key or credentials cannot be read.
+    """
+    chosen = recovery or settings.recovery
+    bucket = Bucket(_store(chosen, store, pruner=pruner), chosen.bucket, chosen.prefix)
+    ground = LocalGround(service_user(settings.service_user))
+    return Archive(
+        chosen,
+        bucket,
+        key or key_of(settings, chosen),
+        ground=ground,
+        programs=programs(settings, stack),
+        folder=folder,
+    )
+
+
+def _store(chosen: RecoverySettings, store: ObjectStoreAddress | None, *, pruner: bool) -> ObjectStoreAddress:
+    credentials = chosen.pruner if pruner and chosen.pruner is not None else chosen.writer
+    if credentials is not None:
+        endpoint = chosen.endpoint or (store.endpoint if store is not None else None)
+        if endpoint is not None:
+            return credentials_from(credentials, endpoint, chosen.region)
+    if store is None:
+        raise NeedMissingError(
+            "objects", "No object store is known", fix="name [recovery] endpoint and writer, or start a stack with one"
+        )
+    if chosen.endpoint is not None and chosen.endpoint != store.endpoint:
+        raise UsageError(
+            "An endpoint is named without credentials", on=chosen.endpoint, fix="name their file in [recovery] writer"
+        )
+    return store
+
+
+def key_of(settings: Settings, chosen: RecoverySettings, *, make: bool = False) -> SealKey:
+    """The key that objects are sealed with.
+
+    Args:
+        settings: where a key lies unless `[recovery]` names one.
+        chosen: the `[recovery]` table.
+        make: make one where none is.
+
+    Raises:
+        NeedMissingError: there is none.
+        UsageError: it cannot be used.
+    """
+    path = chosen.key_file or settings.state_dir / _KEY
+    if not path.exists() and make:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = new_key()
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(made.text())
+        return made
+    try:
+        return SealKey.read(path)
+    except FileNotFoundError as error:
+        raise NeedMissingError(
+            "recovery-key",
+            "There is no key",
+            on=str(path),
+            fix="`engineroom backup init` makes one: keep a copy elsewhere",
+        ) from error
+    except (OSError, ValueError) as error:
+        raise UsageError("The key cannot be used", on=str(path), got=str(error), fix="it is 64 hex digits") from error

@@ -1,0 +1,36 @@
+"""The `[recovery]` table of engineroom.toml; an unknown key in it is an error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+__all__ = ["RecoverySettings"]
+
+_NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+
+
+class RecoverySettings(BaseModel):
+    """Where backups go and how long they stay."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    server: str = Field(default="forge", pattern=_NAME, description="The database server's folder in the bucket.")
+    bucket: str = Field(default="engineroom-backups", pattern=r"^[a-z0-9][a-z0-9.-]{2,62}$")
+    prefix: str = Field(default="engineroom", pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
+    endpoint: str | None = Field(default=None, description="S3 endpoint; the stack's own store otherwise.")
+    region: str = "us-east-1"
+    writer: Path | None = Field(default=None, description="AWS credentials file of who writes backups.")
+    pruner: Path | None = Field(default=None, description="AWS credentials file of who may delete them.")
+    key_file: Path | None = Field(default=None, description="The key that objects are sealed with: 64 hex digits.")
+    compression: Literal["lz4", "gzip"] = Field(default="lz4", description="Of WAL and base backups.")
+    archive_timeout: int = Field(
+        default=60, ge=1, description="Seconds after which a segment is archived though it is not full."
+    )
+    receive_every: float = Field(default=1.0, gt=0, description="Seconds between uploads of the unfinished segment.")
+    stale_after: float = Field(default=300.0, gt=0, description="Age in seconds of the newest WAL that is an alarm.")
+    base_every: float = Field(default=24.0, gt=0, description="Hours between base backups.")
+    keep_days: int = Field(default=14, ge=1, description="Every point in so many days stays within reach.")
+    keep_at_least: int = Field(default=2, ge=1, description="Base backups that stay, however old.")

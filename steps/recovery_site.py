@@ -1,0 +1,167 @@
+"""A small stack of its own whose database is backed up: what every scenario of recovery begins with."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+from stack.addresses import ObjectStoreAddress, PostgresAddress
+from stack.components.postgresql import PRIMARY
+from stack.components.s3 import s3_client
+from stack.errors import NeedMissingError
+from stack.place import Place, archive_of, key_of, place
+from stack.recovery import canary
+from stack.recovery.postgresql import base
+from stack.recovery.postgresql.archive import Archive
+from stack.recovery.postgresql.receiver import Receiver
+from stack.recovery.settings import RecoverySettings
+from stack.runtimes import start
+from stack.runtimes.base import Stack
+from stack.settings import Settings
+
+__all__ = ["STORE", "RecoverySite", "Writer"]
+
+STORE = "objects"
+_PERIOD = 0.1
+
+
+class RecoverySite:
+    """A database, a bucket, and all that goes from one to the other."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Start it; a second or two go into the first base backup."""
+        self.settings = settings
+        self.recovery = RecoverySettings(bucket=f"engineroom-recovery-{secrets.token_hex(4)}", receive_every=0.5)
+        self._keys = tempfile.TemporaryDirectory(prefix="engineroom-key-")
+        self.recovery = self.recovery.model_copy(update={"key_file": Path(self._keys.name) / "seal.key"})
+        key_of(settings, self.recovery, make=True)
+        self.stack: Stack = start(settings, components=[PRIMARY, STORE])
+        try:
+            self._begin()
+        except BaseException:
+            self.stack.stop()
+            raise
+
+    def _begin(self) -> None:
+        s3_client(self.store, timeout=10).create_bucket(Bucket=self.recovery.bucket)
+        self.place: Place = place(self.settings, self.stack, recovery=self.recovery)
+        self.archive.begin(self.place.server)
+        with self.connect() as db:
+            canary.prepare(db)
+            db.execute(
+                "CREATE TABLE filler (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, content text NOT NULL)"
+            )
+            db.execute("CREATE INDEX ON filler (content)")
+            db.execute("INSERT INTO filler (content) SELECT md5(n::text) FROM generate_series(1, 20000) AS n")
+        self.receiver = Receiver(self.archive, self.place.server)
+        self.receiver.start()
+        taken = base.take(self.archive, self.place.server, name="feature")
+        if taken.findings:
+            raise NeedMissingError("backup", "The first base backup is not whole", got=str(taken.findings))
+
+    def __enter__(self) -> Self:
+        """Use it as a context that leaves nothing."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End everything, the bucket with the store."""
+        self.receiver.kill()
+        self.stack.stop()
+        self._keys.cleanup()
+
+    @property
+    def archive(self) -> Archive:
+        """As the database's own machine sees it."""
+        return self.place.archive
+
+    @property
+    def store(self) -> ObjectStoreAddress:
+        """The object store."""
+        found = self.stack.addresses.objects
+        assert found is not None, "this stack has no object store"
+        return found
+
+    @property
+    def database(self) -> PostgresAddress:
+        """The forge's database."""
+        found = self.stack.addresses.database
+        assert found is not None, "this stack has no database"
+        return found
+
+    def connect(self) -> psycopg.Connection:
+        """A connection to it that commits each statement."""
+        return psycopg.connect(self.database.conninfo(), autocommit=True)
+
+    def seen_from(self, folder: Path, recovery: RecoverySettings, store: ObjectStoreAddress | None = None) -> Archive:
+        """An archive as another machine sees it: with nothing but bucket and key."""
+        return archive_of(self.settings, folder, store=store or self.store, recovery=recovery, stack=self.stack)
+
+    def switch(self) -> str:
+        """Write something and end the segment; the name of the segment that it ended."""
+        with psycopg.connect(self.place.server.admin.conninfo(), autocommit=True) as db:
+            row = db.execute("SELECT pg_walfile_name(pg_current_wal_insert_lsn())").fetchone()
+            db.execute("SELECT pg_create_restore_point('filler')")
+            db.execute("SELECT pg_switch_wal()")
+        assert row is not None, "a query without FROM has a row"
+        return str(row[0])
+
+    def wake_archiver(self) -> None:
+        """An archiver that failed three times waits for a minute, unless something wakes it."""
+        with psycopg.connect(self.place.server.admin.conninfo(), autocommit=True) as db:
+            db.execute("SELECT pg_reload_conf()")
+
+    def recover(self) -> None:
+        """Whatever a scenario killed is there again."""
+        for state in self.stack.status():
+            if state.health != "ready":
+                self.stack.restart(state.name)
+        self.stack.forgive()
+
+    def renew_receiver(self) -> None:
+        """A new one in place of one that was killed."""
+        self.receiver = Receiver(self.archive, self.place.server)
+        self.receiver.start()
+
+
+class Writer:
+    """Writes a canary ten times a second, and remembers the last that was acknowledged."""
+
+    def __init__(self, site: RecoverySite, label: str) -> None:
+        """Begin nothing yet."""
+        self.label = label
+        self.last = 0.0
+        self.count = 0
+        self._site = site
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="canaries", daemon=True)
+
+    def start(self, *, at_least: int) -> None:
+        """Write, and return when so many are there."""
+        self._thread.start()
+        deadline = time.monotonic() + 30
+        while self.count < at_least and time.monotonic() < deadline:
+            time.sleep(_PERIOD)
+        assert self.count >= at_least, "no rows could be written"
+
+    def _run(self) -> None:
+        try:
+            with self._site.connect() as db:
+                while not self._stop.wait(_PERIOD):
+                    self.last = canary.plant(db, self.label).timestamp()
+                    self.count += 1
+        except psycopg.Error:
+            return  # its database was killed, which is what it is for
+
+    def stop(self) -> None:
+        """End."""
+        self._stop.set()
+        self._thread.join(30)
