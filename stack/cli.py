@@ -60,7 +60,27 @@ def _write(text: str) -> None:
         raise _UnreadError from error
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Verbs(click.Group):
+    """All verbs; those of recovery are imported when they are asked for."""
+
+    _LATER = ("backup", "restore")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name every verb."""
+        return sorted([*super().list_commands(ctx), *self._LATER])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a verb."""
+        if cmd_name not in self._LATER:
+            return super().get_command(ctx, cmd_name)
+        from stack.place import Places  # noqa: PLC0415
+        from stack.recovery.cli import PLACES, backup, restore  # noqa: PLC0415
+
+        ctx.meta[PLACES] = Places(_the_stack)
+        return {"backup": backup, "restore": restore}[cmd_name]
+
+
+@click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--runtime", type=click.Choice(get_args(RuntimeName)), help="Where components run.")
 @click.pass_context
 def cli(context: click.Context, runtime: str | None) -> None:

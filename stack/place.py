@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from stack.runtimes.supervisor import service_user
 from stack.settings import Settings
 from stack.toolchain import Toolchain
 
-__all__ = ["Place", "archive_of", "key_of", "place", "programs"]
+__all__ = ["Place", "Places", "archive_of", "key_of", "place", "programs"]
 
 _KEY = "recovery.key"
 _POSTGRESQL = ("postgres", "pg_ctl", "pg_receivewal", "pg_controldata")
@@ -168,3 +169,31 @@ def key_of(settings: Settings, chosen: RecoverySettings, *, make: bool = False) 
         ) from error
     except (OSError, ValueError) as error:
         raise UsageError("The key cannot be used", on=str(path), got=str(error), fix="it is 64 hex digits") from error
+
+
+class Places:
+    """What the verbs of recovery are handed: the way from settings to archives and servers."""
+
+    def __init__(self, find_stack: Callable[[Settings, str | None], Stack]) -> None:
+        """`find_stack` finds the running stack that is meant, by its name or because it is the only one."""
+        self._find_stack = find_stack
+
+    def begin(self, settings: Settings, run: str | None, *, create: bool) -> tuple[Archive, Server]:
+        """A running stack's archive and server; the key is made where there is none, and the bucket if asked."""
+        stack = self._find_stack(settings, run)
+        key_of(settings, settings.recovery, make=True)
+        found = place(settings, stack)
+        if create:
+            found.archive.bucket.create()
+        return found.archive, found.server
+
+    def find(self, settings: Settings, run: str | None, *, pruner: bool = False) -> tuple[Archive, Server]:
+        """A running stack's archive and server."""
+        found = place(settings, self._find_stack(settings, run), pruner=pruner)
+        return found.archive, found.server
+
+    def remote(self, settings: Settings, run: str | None, folder: Path) -> Archive:
+        """An archive as another machine sees it; a stack is asked for its store only where the settings name none."""
+        named = settings.recovery.endpoint is not None and settings.recovery.writer is not None
+        store = None if named else self._find_stack(settings, run).addresses.objects
+        return archive_of(settings, folder, store=store)

@@ -100,6 +100,20 @@ class Bucket:
         except BotoCoreError as error:
             raise _unreachable(self, error) from error
 
+    def create(self) -> None:
+        """Make the bucket, if nobody has it yet.
+
+        Raises:
+            StoreError: the store refused, or did not answer.
+        """
+        try:
+            self.require()
+        except RefusedError as error:
+            if error.rule != "STORE_EMPTY":
+                raise
+            with _asking(self, ""):
+                self.client.create_bucket(Bucket=self.bucket)
+
     def put(self, key: str, data: bytes) -> None:
         """Write an object, over whatever is there.
 

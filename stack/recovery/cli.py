@@ -1,0 +1,273 @@
+"""The verbs `backup` and `restore`: whoever runs them puts a way to what they work on into the context's `PLACES`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from reports.verdict import Finding, exit_code
+
+# What is heavy is imported by the verbs that use it: showing a help text need not load a client of S3.
+if TYPE_CHECKING:
+    from stack.recovery.postgresql.archive import Archive
+    from stack.recovery.postgresql.contents import Contents
+    from stack.recovery.tools import Server
+    from stack.settings import Settings
+
+__all__ = ["PLACES", "Places", "backup", "restore"]
+
+PLACES = "stack.recovery.places"
+
+
+class Places(Protocol):
+    """The way from settings to archives and servers."""
+
+    def begin(self, settings: Settings, run: str | None, *, create: bool) -> tuple[Archive, Server]:
+        """A running stack's archive and server; the key is made where there is none, and the bucket if asked."""
+
+    def find(self, settings: Settings, run: str | None, *, pruner: bool = False) -> tuple[Archive, Server]:
+        """A running stack's archive and server."""
+
+    def remote(self, settings: Settings, run: str | None, folder: Path) -> Archive:
+        """An archive as another machine sees it, with its programs' files in `folder`; no stack need run."""
+
+
+def _run_option(function: Callable[..., object]) -> Callable[..., object]:
+    return click.option("--run", help="Of which run, when there are several.")(function)
+
+
+def _places() -> Places:
+    found: Places = click.get_current_context().meta[PLACES]
+    return found
+
+
+@click.group()
+def backup() -> None:
+    """Take, list, check and prune backups of the forge's database."""
+
+
+@backup.command("init")
+@click.option("--create-bucket", "create", is_flag=True, help="Make the bucket, if it is not there.")
+@_run_option
+@click.pass_obj
+def init(settings: Settings, *, create: bool, run: str | None) -> None:
+    """Claim the folder in the bucket for this server, and have it archive its WAL there. Repeating it is safe."""
+    archive, server = _places().begin(settings, run, create=create)
+    marker = archive.begin(server)
+    click.echo(f"{server.admin.host}:{server.admin.port} archives to {archive.where}")
+    click.echo(f"system {marker.system}, sealed with key {marker.key}: keep a copy of the key elsewhere")
+
+
+@backup.command("run")
+@click.option("--name", default="", help="A name for it.")
+@click.option("--if-due", is_flag=True, help="Only if the newest is older than [recovery] base_every hours.")
+@_run_option
+@click.pass_obj
+def run_(settings: Settings, *, name: str, if_due: bool, run: str | None) -> int:
+    """Take a base backup and look at what came of it; 2 when its WAL is not all archived yet."""
+    from stack.recovery.postgresql.base import take  # noqa: PLC0415
+    from stack.recovery.postgresql.contents import look  # noqa: PLC0415
+
+    archive, server = _places().find(settings, run)
+    if if_due and not _is_due(archive, look(archive)):
+        click.echo("the newest base backup is recent enough")
+        return 0
+    taken = take(archive, server, name=name)
+    click.echo(f"base backup {taken.backup.id}: {_size(taken.backup.size)} in {taken.seconds:.1f} s")
+    return _tell(taken.findings)
+
+
+@backup.command("point")
+@click.argument("name")
+@_run_option
+@click.pass_obj
+def point(settings: Settings, *, name: str, run: str | None) -> None:
+    """Set a point NAME that can be restored to."""
+    from stack.recovery.postgresql.base import set_point  # noqa: PLC0415
+    from stack.recovery.postgresql.walfile import show_lsn  # noqa: PLC0415
+
+    archive, server = _places().find(settings, run)
+    made = set_point(archive, server, name)
+    click.echo(f"{made.name} at {show_lsn(made.lsn)}, {made.time.isoformat(timespec='milliseconds')}")
+
+
+@backup.command("receive")
+@_run_option
+@click.pass_obj
+def receive(settings: Settings, *, run: str | None) -> None:
+    """Ship the unfinished segment about every second, until Ctrl-C."""
+    from stack.recovery.postgresql.receiver import Receiver  # noqa: PLC0415
+
+    archive, server = _places().find(settings, run)
+    archive.require()
+    receiver = Receiver(archive, server)
+    click.echo(f"receiving from {server.admin.host}:{server.admin.port}; Ctrl-C ends it")
+    receiver.start()
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    finally:
+        receiver.stop()
+    click.echo(f"shipped until {receiver.shipped.at}")
+
+
+@backup.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@_run_option
+@click.pass_obj
+def list_(settings: Settings, *, as_json: bool, run: str | None) -> None:
+    """Show base backups, how far WAL reaches, and named points."""
+    from stack.recovery.postgresql.contents import look  # noqa: PLC0415
+
+    archive, _ = _places().find(settings, run)
+    told = _described(look(archive))
+    click.echo(json.dumps(told, indent=1) if as_json else _shown(told))
+
+
+@backup.command("check")
+@click.option("--deep", is_flag=True, help="Read and open every object.")
+@_run_option
+@click.pass_obj
+def check(settings: Settings, *, deep: bool, run: str | None) -> int:
+    """Compare what is in the bucket with what must be; 1 when a rule is broken, 2 when it could not be asked."""
+    from stack.recovery.postgresql.inspect import check, check_deep  # noqa: PLC0415
+
+    archive, _ = _places().find(settings, run)
+    contents, findings = check(archive)
+    if deep and contents is not None:
+        findings += check_deep(archive, contents, archive.require())
+    return _tell(findings)
+
+
+@backup.command("prune")
+@click.option("--yes", is_flag=True, help="Delete; without it, only say what would go.")
+@_run_option
+@click.pass_obj
+def prune_(settings: Settings, *, yes: bool, run: str | None) -> None:
+    """Delete base backups and WAL that no point of the last [recovery] keep_days days needs."""
+    from stack.recovery.postgresql.contents import look  # noqa: PLC0415
+    from stack.recovery.postgresql.prune import prune, surplus  # noqa: PLC0415
+
+    archive, _ = _places().find(settings, run, pruner=True)
+    found = surplus(archive, look(archive))
+    for gone in found.backups:
+        click.echo(f"base backup {gone.id} {'goes' if yes else 'would go'}, ended {gone.ended}")
+    verb = "deleted" if yes else "would be deleted"
+    click.echo(f"{len(found.keys)} objects, {_size(found.size)}, {verb} from {archive.where}")
+    if yes:
+        prune(archive, found)
+
+
+@backup.command("metrics")
+@click.option("--file", type=click.Path(path_type=Path), help="Write there, as a node exporter's text file.")
+@_run_option
+@click.pass_obj
+def metrics_(settings: Settings, *, file: Path | None, run: str | None) -> None:
+    """Print the health of archiving as Prometheus reads it."""
+    from stack.recovery import metrics  # noqa: PLC0415
+
+    archive, server = _places().find(settings, run)
+    health = metrics.measure(archive, server)
+    told = metrics.text(health, archive.settings.server)
+    for problem in health.problems:
+        click.echo(problem, err=True)
+    if file is None:
+        click.echo(told, nl=False)
+    else:
+        fresh = file.with_name(file.name + ".new")
+        fresh.write_text(told, "utf-8")
+        fresh.replace(file)
+
+
+@click.command()
+@click.option("--to", "target", default="latest", show_default=True, help="A point's name, a time with its zone.")
+@click.option("--into", type=click.Path(path_type=Path), required=True, help="An empty folder.")
+@_run_option
+@click.pass_obj
+def restore(settings: Settings, *, target: str, into: Path, run: str | None) -> int:
+    """Bring the database back from bucket and key alone, verify it, and leave it running."""
+    from stack.recovery.postgresql import integrity  # noqa: PLC0415
+    from stack.recovery.postgresql.restore import Target, plan, restore  # noqa: PLC0415
+
+    into = into.absolute()
+    archive = _places().remote(settings, run, into / "agent")
+    planned = plan(archive, Target.parse(target), into)
+    click.echo(f"base backup {planned.backup.id}, then WAL to {planned.target}, into {archive.ground.host}: {into}")
+    done = restore(archive, planned)
+    click.echo(f"fetched after {done.fetched:.1f} s, recovered after {done.recovered:.1f} s")
+    click.echo(f"it runs: psql '{done.conninfo}'")
+    return _tell(integrity.check(done.conninfo))
+
+
+def _is_due(archive: Archive, contents: Contents) -> bool:
+    ends = [each.ended for each in contents.complete if each.ended is not None]
+    limit = datetime.now(UTC) - timedelta(hours=archive.settings.base_every)
+    return not ends or max(ends) < limit
+
+
+def _tell(findings: list[Finding]) -> int:
+    from stack.recovery.rules import verdict  # noqa: PLC0415
+
+    for finding in findings:
+        click.echo(f"{finding.rule}: {finding.message}\n  next: {finding.fix}")
+        if finding.evidence:
+            click.echo(f"  evidence: {finding.evidence}")
+    found = verdict(findings)
+    click.echo(f"{found.label}: {len(findings)} findings")
+    return int(exit_code(found))
+
+
+def _described(contents: Contents) -> dict[str, object]:
+    covered = contents.covered()
+    timelines = sorted({segment.timeline for segment in covered})
+    newest = contents.newest_wal
+    return {
+        "base_backups": [
+            {
+                "id": each.id,
+                "name": each.name,
+                "complete": each.done,
+                "ended": each.ended.isoformat() if each.ended else None,
+                "bytes": each.size,
+                "postgresql": each.version // 10000,
+            }
+            for each in contents.backups
+        ],
+        "wal": [
+            {
+                "timeline": timeline,
+                "first": min(each for each in covered if each.timeline == timeline).name(),
+                "last": max(each for each in covered if each.timeline == timeline).name(),
+            }
+            for timeline in timelines
+        ],
+        "missing": [segment.name() for segment in contents.gaps()],
+        "unfinished": {segment.name(): contents.reach(segment) for segment in sorted(contents.chunks)[-1:]},
+        "newest": newest.modified.isoformat() if newest is not None else None,
+        "points": {
+            each.name: each.time.isoformat() for each in sorted(contents.points.values(), key=lambda each: each.lsn)
+        },
+    }
+
+
+def _shown(told: dict[str, object]) -> str:
+    lines = []
+    for key, value in told.items():
+        items = value if isinstance(value, list) else list(value.items()) if isinstance(value, dict) else [value]
+        lines.append(f"{key.replace('_', ' ')}:{'' if items else ' none'}")
+        for item in items:
+            parts = item.items() if isinstance(item, dict) else [item] if isinstance(item, tuple) else [("", item)]
+            lines.append("  " + ", ".join(f"{name} {each}".strip() for name, each in parts))
+    return "\n".join(lines)
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.1f} MB"
