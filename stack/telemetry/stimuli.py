@@ -9,6 +9,7 @@ STIMULI: dict[str, str] = {
     "bad-requests": "requests the api answers with 400, 404, 405 and 422",
     "broken-clone": "a clone of a repository whose pack is damaged: git fails while it serves",
     "cached-reads": "the same repository read through the api again and again, so that the cache has it",
+    "collector-overflow": "more spans than the collector's queue holds, while Jaeger is paused",
     "concurrent-requests": "many reads through the api at once, for several scrapes on end",
     "cpu-load": "a busy process for several scrapes",
     "database-traffic": "transactions that insert, update, read and delete rows, and some that roll back",

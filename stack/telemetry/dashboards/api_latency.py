@@ -218,7 +218,7 @@ _UPSTREAM = Row(
         Panel(
             "Failed calls to other services",
             "percentunit",
-            "file-reads",
+            "search-without-engine",
             _API,
             (
                 t(

@@ -131,7 +131,7 @@ _LAG = Row(
         Panel(
             "Since the last good run",
             "s",
-            "indexing-held",
+            "push-to-index",
             _INDEXER,
             (t(f"time() - max by (engine) (index_last_success_timestamp_seconds{{{_ENGINE}}})", "{{engine}}"),),
             "Grows while the indexer can't finish a run, whatever the reason. The alert IndexerStalled looks at it.",

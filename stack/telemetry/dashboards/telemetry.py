@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from stack.telemetry.board import Dashboard, Links, Panel, Row, Target, Threshold, Variable, t
 from stack.telemetry.dashboards.errors import SERVICES
 from stack.telemetry.promql import W, quantile
@@ -24,13 +26,15 @@ _EVERYBODY = (
 _ON = 'job="collector",instance=~"$instance"'
 _CALLS = "traces_span_metrics_calls_total"
 _SERVED = 'span_kind="SPAN_KIND_SERVER"'
+# Metrics are made in the collector and scraped from it: nobody sends it any.
+_RECEIVED = ("spans", "log_records")
 _SIGNALS = {"spans": "traces", "log_records": "logs", "metric_points": "metrics"}
 
 
-def _flow(metric: str, by: str) -> tuple[Target, ...]:
+def _flow(metric: str, by: str, signals: Iterable[str] = _SIGNALS) -> tuple[Target, ...]:
     return tuple(
         t(f"sum by ({by}) (rate(otelcol_{metric}_{signal}{{{_ON}}}[{W}]))", f"{{{{{by}}}}} {signal}")
-        for signal in _SIGNALS
+        for signal in signals
     )
 
 
@@ -117,16 +121,17 @@ _PIPELINE = Row(
             "wps",
             "api-requests",
             _COLLECTOR,
-            _flow("receiver_accepted", "receiver"),
-            "Spans, log records and metric points taken in.",
+            _flow("receiver_accepted", "receiver", _RECEIVED),
+            "Spans and log records taken in.",
         ),
         Panel(
             "Refused",
             "wps",
-            "api-requests",
+            "collector-overflow",
             _COLLECTOR,
-            _flow("receiver_refused", "receiver"),
-            "Turned away because of the memory limit: services keep these and try again, as long as their queues last.",
+            _flow("receiver_refused", "receiver", _RECEIVED),
+            "Turned away because of the memory limit, or because a queue is full: services keep these and try again as "
+            "long as their queues last.",
             thresholds=(Threshold(0.01, "orange"),),
         ),
         Panel(
@@ -156,7 +161,7 @@ _PIPELINE = Row(
         Panel(
             "Failed",
             "wps",
-            "jaeger-away",
+            "collector-overflow",
             _COLLECTOR,
             (*_lost("send_failed", "not taken"), *_lost("enqueue_failed", "no room in the queue")),
             "Given up for good: lost.",
