@@ -35,10 +35,15 @@ pytest_plugins = [
     "steps.jobs",
     "steps.web",
     "steps.telemetry",
+    "steps.panels",
+    "steps.alerts",
     "steps.recovery",
 ]
 
 ENGINES = ["opensearch", "meilisearch"]
+# Five minutes take a third of a second, three days five minutes: alerts fire and clear while one waits. Intervals
+# between scrapes are never shorter than a second, and windows never than four of them.
+TELEMETRY_SCALE = 900.0
 _SETTINGS = pytest.StashKey[Settings]()
 
 
@@ -62,6 +67,8 @@ def pytest_configure(config: pytest.Config) -> None:
         settings = load(runtime=config.getoption("--runtime"), evidence_dir=config.getoption("--evidence-dir"))
     except UsageError as error:
         refuse(error)
+    if "telemetry_scale" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"telemetry_scale": TELEMETRY_SCALE})
     config.stash[_SETTINGS] = settings
     context = run_context(config)
     context.project = this_project(git=ask_git)

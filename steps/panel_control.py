@@ -11,23 +11,42 @@ from stack.errors import EngineRoomError, NeedMissingError
 from stack.telemetry.board import Panel
 from stack.telemetry.panels import panels
 from steps.panel_source import WINDOW, NoAnswerError, PanelSource
-from steps.panel_values import Baseline, Seen
+from steps.panel_values import Baseline, Direction, Seen
 from steps.stimuli import CARRIED, Bench, Stimulus, StimulusError
 
-__all__ = ["RESTLESS", "PanelControl", "Proof", "by_stimulus"]
+__all__ = ["RESTLESS", "PanelControl", "Proof", "Restless", "by_stimulus"]
 
-# Panels that move all the time, and why. They must move with their stimulus by more than they did without it.
-_OWN = "the exporter's own questions are counted too"
-_MACHINE = "a machine does other things as well"
-RESTLESS: dict[str, str] = {
+
+@dataclass(frozen=True)
+class Restless:
+    """Why a panel moves all the time, and where its stimulus must move it beyond that.
+
+    Args:
+        why: for a reader.
+        towards: where to.
+        clock: it counts seconds since something, so that being set back is what moves it.
+    """
+
+    why: str
+    towards: Direction = "up"
+    clock: bool = False
+
+
+_OWN = Restless("the exporter's own questions are counted too")
+_SESSIONS = Restless("the exporter's own sessions come and go")
+_MACHINE = Restless("a machine does other things as well")
+_LOOKING = Restless("services that look for work do so all the time, and say so")
+# Panels that move all the time. They must move with their stimulus by more than they did without it.
+RESTLESS: dict[str, Restless] = {
     "cache/Bytes": _OWN,
-    "cache/Memory": "connections come and go, and what they take with them",
+    "cache/Memory": Restless("connections come and go, and what they take with them"),
     "cache/Operations": _OWN,
     "cache/Time per command": _OWN,
-    "database/Connections by state": "the exporter's own sessions come and go",
+    "database/Connections by state": _SESSIONS,
     "database/Rows": _OWN,
-    "database/Share of connections in use": "the exporter's own sessions come and go",
+    "database/Share of connections in use": _SESSIONS,
     "database/Transactions": _OWN,
+    "errors/Budget left, from the last three days": Restless("three days slide on with every second", "down"),
     "host/Disk in use": _MACHINE,
     "host/Disk traffic": _MACHINE,
     "host/Load": _MACHINE,
@@ -35,7 +54,12 @@ RESTLESS: dict[str, str] = {
     "host/Network traffic": _MACHINE,
     "host/Pressure": _MACHINE,
     "host/Processor": _MACHINE,
-    "host/Processor of services": "services scrape, look and wait also when nobody asks them",
+    "host/Processor of services": _LOOKING,
+    "search-index/Since the last good run": Restless("it counts seconds", "down", clock=True),
+    "telemetry/Exported": _LOOKING,
+    "telemetry/Received": _LOOKING,
+    "telemetry/Spans by service": _LOOKING,
+    "telemetry/Spans delivered by services": _LOOKING,
 }
 _SCRAPE = "scrape"  # the stimulus of a panel whose presence alone can be proved
 
@@ -43,7 +67,6 @@ _QUIET = 5  # seconds in which a panel must stand still
 _WATCHED = 12  # seconds in which a restless panel shows how far it goes by itself
 _SETTLE = WINDOW + 15.0  # seconds in which what was done before must have left the panels
 _ROOM = 0.5  # how far beyond its own range a restless panel must go, as a share of that range
-_CHANGES = 8.0  # seconds that a panel has to change, before it also counts that a part of it went away
 _POLL = 0.5
 _SHOWN = 20.0  # seconds before the stimulus that a picture shows
 
@@ -158,15 +181,18 @@ class PanelControl:
         deadline = time.monotonic() + _SETTLE * self.slow
         while True:
             now = time.time()
-            if panel.id in RESTLESS:
+            restless = RESTLESS.get(panel.id)
+            if restless is not None and restless.clock:
+                seen = self._over(panel, now - _QUIET, now)
+                return _Rest(seen, Baseline.of(seen.last(), towards=restless.towards))
+            if restless is not None:
+                # Once the time is up, the machine or what else is done on it has changed: this is its own noise now.
+                if time.monotonic() > deadline:
+                    self._noise.pop(panel.id, None)
                 noise = self._noise.setdefault(panel.id, self._over(panel, now - _WATCHED, now))
-                rest = _Rest(noise, Baseline.of(noise, room=_ROOM, rising=True))
+                rest = _Rest(noise, Baseline.of(noise, room=_ROOM, towards=restless.towards))
                 if rest.baseline.holds(self._over(panel, now - _QUIET, now)):
                     return rest
-                if time.monotonic() > deadline:
-                    # The machine, or what else is done on it, has changed: this is what it does by itself now.
-                    self._noise[panel.id] = self._over(panel, now - _WATCHED, now)
-                    return _Rest(self._noise[panel.id], Baseline.of(self._noise[panel.id], room=_ROOM, rising=True))
             else:
                 seen = self._over(panel, now - _QUIET, now)
                 unrest = "" if panel.stimulus == _SCRAPE else seen.unrest
@@ -190,13 +216,11 @@ class PanelControl:
         return moved
 
     def _movement(self, panel: Panel, rest: _Rest, begun: float) -> str:
-        now = time.time()
-        seen = self._over(panel, begun, now)
+        seen = self._over(panel, begun, time.time())
         if panel.stimulus == _SCRAPE:
             whole = rest.seen.joined(seen)
             return "" if whole.is_empty or whole.without_data else "it is there"
-        # What goes away when its server does says less than what changes: only when nothing changes it counts.
-        return rest.baseline.moved(seen) or (rest.baseline.gone(seen) if now - begun > _CHANGES else "")
+        return rest.baseline.moved(seen)
 
     def _over(self, panel: Panel, start: float, end: float) -> Seen:
         try:

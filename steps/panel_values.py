@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-__all__ = ["Baseline", "Curve", "Seen"]
+__all__ = ["Baseline", "Curve", "Direction", "Seen"]
 
 # Rates are floating-point sums over sliding windows: the same traffic gives the same figure up to this share.
 _EXACT = 1e-6
@@ -14,6 +15,7 @@ _TINY = 1e-9
 # One sample beyond may be a coincidence of two scrapes; what is done on purpose lasts longer.
 _MOMENTS = 2
 
+Direction = Literal["up", "down", "anywhere"]
 Key = tuple[int, tuple[tuple[str, str], ...]]
 
 
@@ -79,6 +81,16 @@ class Seen:
                 return f"{curve.name} went from {low:g} to {high:g}"
         return ""
 
+    def last(self) -> Seen:
+        """The last moment alone."""
+        moments = list(self.moments)[-1:]
+        curves = [
+            Curve(curve.query, curve.labels, {moments[0]: curve.points[moments[0]]})
+            for curve in self.curves
+            if moments and moments[0] in curve.points
+        ]
+        return Seen(tuple(curves), moments, self.queries)
+
     def joined(self, other: Seen) -> Seen:
         """Both spans of time as one."""
         points: dict[Key, dict[float, float]] = {}
@@ -96,47 +108,36 @@ class Baseline:
 
     Args:
         ranges: lowest and highest value of each curve.
-        ended: curves that had ended before the last moment: that they are gone is nothing new.
         room: how far beyond its range a curve must go, as a share of the range: 0 for one that stood still.
-        rising: whether it must go up: down is also where a curve goes by itself that something else had moved before.
+        towards: where it must go: `up` or `down` for one that also comes back from where something else had moved it.
         names: of the curves, for a reader.
     """
 
     ranges: Mapping[Key, tuple[float, float]]
-    ended: frozenset[Key] = frozenset()
     room: float = 0.0
-    rising: bool = False
+    towards: Direction = "anywhere"
     names: Mapping[Key, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, seen: Seen, *, room: float = 0.0, rising: bool = False) -> Baseline:
+    def of(cls, seen: Seen, *, room: float = 0.0, towards: Direction = "anywhere") -> Baseline:
         """What was seen before."""
         ranges = {curve.key: (min(curve.points.values()), max(curve.points.values())) for curve in seen.curves}
-        there = seen.now()
-        names = {curve.key: curve.name for curve in seen.curves}
-        return cls(ranges, frozenset(key for key in ranges if key not in there), room, rising, names)
+        return cls(ranges, room, towards, {curve.key: curve.name for curve in seen.curves})
 
     def moved(self, seen: Seen) -> str:
         """What went where it had not been, or came; empty when nothing did."""
         for curve in seen.curves:
             known = self.ranges.get(curve.key)
             if known is None:
-                if len(curve.points) >= _MOMENTS:
-                    return f"{curve.name} came with {next(iter(curve.points.values())):g}"
+                # A zero that was nothing before tells that there is something to count, and not that it happened.
+                come = [value for value in curve.points.values() if value != 0]
+                if len(come) >= _MOMENTS:
+                    return f"{curve.name} came with {come[-1]:g}"
                 continue
             beyond = [value for value in curve.points.values() if self._is_beyond(value, *known)]
             if len(beyond) >= _MOMENTS:
                 return f"{curve.name} went from {_range(*known)} to {_furthest(beyond, *known):g}"
         return ""
-
-    def gone(self, seen: Seen) -> str:
-        """What was there and no longer is; empty when nothing is gone."""
-        last = list(seen.moments)[-_MOMENTS:]
-        if len(last) < _MOMENTS:
-            return ""
-        there = {curve.key for curve in seen.curves if any(moment in curve.points for moment in last)}
-        gone = next((key for key in self.ranges if key not in there and key not in self.ended), None)
-        return f"{self.names.get(gone, gone)} is gone" if gone is not None else ""
 
     def holds(self, seen: Seen) -> bool:
         """Whether all of it is where it was before, at the last moments."""
@@ -150,7 +151,8 @@ class Baseline:
 
     def _is_beyond(self, value: float, low: float, high: float) -> bool:
         margin = self.room * (high - low) + _EXACT * max(abs(low), abs(high)) + _TINY
-        return value > high + margin or (value < low - margin and not self.rising)
+        above, below = value > high + margin, value < low - margin
+        return (above and self.towards != "down") or (below and self.towards != "up")
 
     def __str__(self) -> str:
         """For a reader."""

@@ -11,31 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stack.errors import EngineRoomError, NeedMissingError
+from stack.errors import NeedMissingError
 from stack.telemetry.rules.targets import METERS
 from steps.faults.base import Fault
 from steps.stimuli.base import Bench, Carried
-from steps.stimuli.outages import paused
-from steps.stimuli.telemetry import send_spans
+from steps.stimuli.telemetry import flooded
 
 __all__ = ["FAULTS"]
 
 _PROMETHEUS = "prometheus"
 _CONF = Path("components") / _PROMETHEUS / "config" / "prometheus.json"
-_MORE_THAN_FITS = 130_000  # spans; the collector's queue for a destination holds 100 000
-_PART = 10_000
-
-
-@contextmanager
-def _flooded(bench: Bench) -> Iterator[None]:
-    """Jaeger takes nothing, and more spans come than can wait for it."""
-    with paused("jaeger")(bench):
-        for _ in range(0, _MORE_THAN_FITS, _PART):
-            try:
-                send_spans(bench, _PART)
-            except EngineRoomError:
-                break  # the collector has no room left, which is what this is about
-        yield
 
 
 Edit = Callable[[dict[str, Any]], None]
@@ -85,7 +70,7 @@ def _stripped(document: dict[str, Any]) -> None:
 
 FAULTS: dict[str, Fault] = {
     "fill:collector": Fault(
-        _flooded,
+        flooded,
         covers=("fill:collector", "overflow:collector"),
         needs=("api", "collector", "jaeger"),
         carries=frozenset({"jaeger-away"}),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -18,11 +18,13 @@ from steps.stimuli import people
 from steps.stimuli.base import OWNER, Bench, Stimulus, StimulusError, calm
 from steps.stimuli.outages import killed, paused
 
-__all__ = ["STIMULI", "send_spans"]
+__all__ = ["STIMULI", "flooded", "send_spans"]
 
 _EXPORTER = "redis-exporter"
 _SERVICE = "made-up"
 _AT_ONCE = 2500
+_MORE_THAN_FITS = 130_000  # spans; the collector's queue for a destination holds 100 000
+_PART = 10_000
 _SECONDS = 20.0
 
 
@@ -39,6 +41,30 @@ def send_spans(bench: Bench, number: int) -> None:
         )
         if answer.status_code != requests.codes.ok:
             raise StimulusError("The collector did not take spans", got=f"{answer.status_code}: {answer.text[:200]}")
+
+
+@contextmanager
+def flooded(bench: Bench) -> Iterator[None]:
+    """More spans come than can wait for Jaeger, which takes none."""
+    with paused("jaeger")(bench):
+        for _ in range(0, _MORE_THAN_FITS, _PART):
+            try:
+                send_spans(bench, _PART)
+            except StimulusError:
+                break  # the collector has no room left, which is what this is about
+        else:
+            raise StimulusError("The collector took more spans than its queue holds", got=str(_MORE_THAN_FITS))
+        yield
+
+
+@contextmanager
+def _more_spans(bench: Bench) -> Iterator[None]:
+    def send(_: int) -> None:
+        with suppress(StimulusError):
+            send_spans(bench, _AT_ONCE)
+
+    with bench.repeated(send, every=0.5, most=60):
+        yield
 
 
 def _request(number: int) -> bytes:
@@ -72,6 +98,7 @@ def _prepare(bench: Bench) -> None:
 
 
 STIMULI: dict[str, Stimulus] = {
+    "collector-overflow": Stimulus(_more_spans, flooded, needs=("collector", "jaeger"), within=30.0),
     "firing-alert": Stimulus(calm, killed(_EXPORTER), needs=("prometheus", _EXPORTER), within=40.0),
     "jaeger-away": Stimulus(_requests, paused("jaeger"), prepare=_prepare, needs=("api", "collector", "jaeger")),
     "scrape": Stimulus(calm, needs=("prometheus",), within=10.0),

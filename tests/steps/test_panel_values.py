@@ -70,30 +70,30 @@ def test_a_new_curve_is_movement() -> None:
     assert before.moved(_seen([1, 1, 1], [None, None, 2], first=200)) == ""
 
 
+def test_a_new_curve_of_zeros_is_no_movement() -> None:
+    """That there is something to count now does not mean that it happened."""
+    before = Baseline.of(_seen([1, 1, 1]))
+    assert before.moved(_seen([1, 1, 1], [0, 0, 0], first=200)) == ""
+
+
 def test_a_restless_curve_must_go_further_than_it_goes_by_itself() -> None:
     """With room, going a little beyond its own range is nothing; going far beyond is."""
-    before = Baseline.of(_seen([10, 14, 12]), room=0.5, rising=True)
+    before = Baseline.of(_seen([10, 14, 12]), room=0.5, towards="up")
     assert before.moved(_seen([15, 16, 16], first=200)) == ""
     assert before.moved(_seen([15, 17, 18], first=200)) == "job=api0 went from 10 to 14 to 18"
 
 
 def test_a_restless_curve_is_not_moved_by_falling() -> None:
     """It falls by itself after whatever else had lifted it."""
-    before = Baseline.of(_seen([10, 14, 12]), room=0.5, rising=True)
+    before = Baseline.of(_seen([10, 14, 12]), room=0.5, towards="up")
     assert before.moved(_seen([2, 2, 2], first=200)) == ""
 
 
-def test_what_is_gone_is_told() -> None:
-    """A series that was there at the end and is no longer is gone."""
-    before = Baseline.of(_seen([1, 1, 1]))
-    assert before.gone(_seen([1, None, None], first=200)) == "job=api0 is gone"
-    assert before.gone(_seen([1, 1, 1], first=200)) == ""
-
-
-def test_what_had_gone_before_is_no_news() -> None:
-    """A series that had ended already can't go once more."""
-    before = Baseline.of(_seen([1, 1, None], [2, 2, 2]))
-    assert before.gone(_seen([None, None, None], [2, 2, 2], first=200)) == ""
+def test_a_clock_is_moved_by_being_set_back() -> None:
+    """What grows all the time has moved when it is below where it was last."""
+    before = Baseline.of(_seen([5, 6, 7]).last(), towards="down")
+    assert before.moved(_seen([8, 9, 10], first=103)) == ""
+    assert before.moved(_seen([8, 0, 1], first=103)) == "job=api0 went from 7 to 0"
 
 
 def test_a_baseline_holds_only_as_long_as_everything_is_where_it_was() -> None:
