@@ -52,6 +52,21 @@ def archived(recovery: Recovery) -> None:
     assert recovery.archive.marker() is not None
 
 
+@given("what the metrics told before the database's WAL was archived")
+def before_archiving(recovery: Recovery) -> None:
+    assert recovery.site.without["engineroom_database_up"] == 1
+
+
+@then("it was not called archiving")
+def not_archiving(recovery: Recovery) -> None:
+    assert recovery.site.without["engineroom_wal_archiving"] == 0
+
+
+@then("no segment waited to be archived")
+def none_waited(recovery: Recovery) -> None:
+    assert recovery.site.without["engineroom_wal_waiting_segments"] == 0
+
+
 @given("rows are written ten times a second")
 def steady(recovery: Recovery) -> None:
     recovery.write_steadily()
@@ -148,9 +163,9 @@ def lost(recovery: Recovery) -> None:
     recovery.lose_primary()
 
 
-@when("the archiver is killed with SIGKILL in the middle of a segment, twice")
+@when("the archiver is killed with SIGKILL in the middle of a segment")
 def archiver_killed(recovery: Recovery) -> None:
-    recovery.kill_archiver(2)
+    recovery.kill_archiver()
 
 
 @when("a base backup is taken")
@@ -229,6 +244,15 @@ def tried(recovery: Recovery, obstacle: str) -> None:
 def begins(recovery: Recovery) -> None:
     try:
         recovery.the_copy.begin(recovery.site.place.server)
+    except RecoveryError as error:
+        recovery.error = error
+
+
+@when("the server begins to archive with programs of another major version")
+def begins_otherwise(recovery: Recovery) -> None:
+    odd = recovery.archives.odd("programs of another major version")
+    try:
+        odd.begin(recovery.site.place.server)
     except RecoveryError as error:
         recovery.error = error
 

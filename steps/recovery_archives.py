@@ -132,9 +132,10 @@ class Archives:
             "a time after the archive": Target("time", time=now + timedelta(hours=1)),
             "a point that nobody set": Target("name", name="nobody-set-this"),
         }
-        return (here, targets[name], None) if name in targets else (self._odd(name), latest, None)
+        return (here, targets[name], None) if name in targets else (self.odd(name), latest, None)
 
-    def _odd(self, name: str) -> Archive:  # noqa: PLR0911 - one for each
+    def odd(self, name: str) -> Archive:  # noqa: PLR0911 - one for each
+        """An archive, or what was meant to be one, with something wrong about it."""
         site = self._site
         recovery = site.archive.settings
         folder = site.stack.folder / "odd"

@@ -17,7 +17,7 @@ from stack.components.postgresql import PRIMARY
 from stack.components.s3 import s3_client
 from stack.errors import NeedMissingError
 from stack.place import Place, archive_of, key_of, place
-from stack.recovery import canary
+from stack.recovery import canary, metrics
 from stack.recovery.postgresql import base
 from stack.recovery.postgresql.archive import Archive
 from stack.recovery.postgresql.receiver import Receiver
@@ -52,6 +52,9 @@ class RecoverySite:
     def _begin(self) -> None:
         s3_client(self.store, timeout=10).create_bucket(Bucket=self.recovery.bucket)
         self.place: Place = place(self.settings, self.stack, recovery=self.recovery)
+        for _ in range(3):
+            self.switch()
+        self.without = self._health()
         self.archive.begin(self.place.server)
         with self.connect() as db:
             canary.prepare(db)
@@ -118,6 +121,15 @@ class RecoverySite:
         """An archiver that failed three times waits for a minute, unless something wakes it."""
         with psycopg.connect(self.place.server.admin.conninfo(), autocommit=True) as db:
             db.execute("SELECT pg_reload_conf()")
+
+    def _health(self) -> dict[str, float]:
+        """The metrics, as soon as no segment waits, or after some seconds."""
+        deadline = time.monotonic() + 10 * self.settings.slow
+        while True:
+            values = metrics.measure(self.archive, self.place.server).values
+            if values["engineroom_wal_waiting_segments"] == 0 or time.monotonic() > deadline:
+                return values
+            time.sleep(_PERIOD)
 
     def recover(self) -> None:
         """Whatever a scenario killed is there again."""

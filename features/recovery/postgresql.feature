@@ -92,7 +92,7 @@ Feature: Rows survive the loss of the database
     And the archive has no gap
 
   Scenario: A killed archiver loses nothing and leaves nothing half
-    When the archiver is killed with SIGKILL in the middle of a segment, twice
+    When the archiver is killed with SIGKILL in the middle of a segment
     Then everything that was written is archived within 60 seconds
     And the archive has no gap
 
@@ -141,6 +141,16 @@ Feature: Rows survive the loss of the database
     When the server begins to archive into the copy
     Then that is refused as "STORE_FOREIGN"
     And the server archives where it did
+
+  Scenario: Programs of another major version are refused before anything is archived with them
+    When the server begins to archive with programs of another major version
+    Then that is refused as "VERSION_MISMATCH"
+    And the server archives where it did
+
+  Scenario: A database that nobody backs up does not fill its disk with WAL
+    Given what the metrics told before the database's WAL was archived
+    Then it was not called archiving
+    And no segment waited to be archived
 
   Scenario: What is surplus may go, and nothing that is still needed
     Given a copy of the archive with two base backups

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -172,13 +173,36 @@ class Archive:
             )
         return found
 
+    def require_version(self, wanted: int, of: str) -> str:
+        """The version of the programs, which must be of the same major version as the data that they are to read.
+
+        Args:
+            wanted: PostgreSQL's version number, as in 180006.
+            of: what has it, for the message.
+
+        Raises:
+            RefusedError: they are of another one.
+        """
+        program = self.programs.postgresql["postgres"]
+        done = self.ground.run([program, "--version"], within=30, env=self.programs.env)
+        match = re.search(r"\) (\d+)\S*", done.text)
+        if done.code != 0 or match is None or int(match[1]) != wanted // 10000:
+            raise RefusedError(
+                "VERSION_MISMATCH",
+                "The programs are of another major version than the data",
+                on=f"{self.ground.host}: {program}",
+                got=f"programs: {done.text.strip()[:100] or done.code}; {of}: {wanted // 10000}",
+                fix="use the programs of its version",
+            )
+        return match[0][2:]
+
     # -- switching it on ---------------------------------------------------------------------------------------------
 
     def begin(self, server: Server) -> Marker:
         """Claim the folder for a server, prepare the server, and switch archiving on. Idempotent.
 
         Raises:
-            RefusedError: the folder is another server's, or sealed with another key; nothing was touched.
+            RefusedError: the folder is another server's or sealed with another key, or the programs do not fit.
             BackupError: the server did not take it.
         """
         found = self.marker()
@@ -186,6 +210,7 @@ class Archive:
             with psycopg.connect(server.admin.conninfo(), autocommit=True) as db:
                 mine = self._described(db)
                 self._compare(found, mine, server)
+                self.require_version(mine.version, f"{server.admin.host}:{server.admin.port}")
                 if found is None and not self.bucket.put_if_absent(self.below + _MARKER, mine.to_json()):
                     self._compare(self.marker(), mine, server)
                 password = self._password()

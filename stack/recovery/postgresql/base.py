@@ -83,6 +83,7 @@ def take(archive: Archive, server: Server, *, name: str = "", within: float = 36
     with only_one(server):
         before = {stored.key.split("/")[3] for stored in archive.bucket.list(archive.below + "base/")}
         _clear(archive)
+        _wait_for_new_id(before)
         begun = time.monotonic()
         _run_barman(archive, server, name, within)
         seconds = time.monotonic() - begun
@@ -92,6 +93,12 @@ def take(archive: Archive, server: Server, *, name: str = "", within: float = 36
     contents = _settled(archive, backup, settle)
     found = next(each for each in contents.backups if each.id == backup.id)
     return Taken(found, backup_findings(archive, contents, found), seconds)
+
+
+def _wait_for_new_id(before: set[str]) -> None:
+    # Barman's ids are local times in seconds: one that failed just now would be mixed with this one.
+    while datetime.now().astimezone().strftime("%Y%m%dT%H%M%S") in before:
+        time.sleep(_POLL)
 
 
 def _clear(archive: Archive) -> None:

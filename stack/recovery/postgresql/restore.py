@@ -132,15 +132,7 @@ def plan(archive: Archive, target: Target, into: Path) -> Plan:
     backup = _choose(archive, contents, target)
     if target.kind == "latest":
         _refuse_gap(archive, contents, backup)
-    version = _version(archive)
-    if int(version.partition(".")[0]) != backup.version // 10000:
-        raise RefusedError(
-            "VERSION_MISMATCH",
-            "The programs are of another major version than the backup",
-            on=f"{host}: {archive.programs.postgresql['postgres']}",
-            got=f"programs {version}, base backup {backup.id} of {backup.version // 10000}",
-            fix="restore with the programs of its version",
-        )
+    version = archive.require_version(backup.version, f"base backup {backup.id}")
     return Plan(target, backup, into, version)
 
 
@@ -233,15 +225,6 @@ def _outside(archive: Archive, why: str) -> RefusedError:
         got=why,
         fix="`engineroom backup list` shows what it reaches",
     )
-
-
-def _version(archive: Archive) -> str:
-    program = archive.programs.postgresql["postgres"]
-    done = archive.ground.run([program, "--version"], within=30, env=archive.programs.env)
-    match = re.search(r"\) (\d+(?:\.\d+)*)", done.text)
-    if done.code != 0 or match is None:
-        raise RefusedError("VERSION_MISMATCH", "The program tells no version", on=str(program), got=done.text[:200])
-    return match[1]
 
 
 def restore(archive: Archive, planned: Plan, *, within: float = 3600.0) -> Restored:
