@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import tempfile
 import threading
 import time
 from pathlib import Path
@@ -39,10 +38,9 @@ class RecoverySite:
         """Start it; a second or two go into the first base backup."""
         self.settings = settings
         self.recovery = RecoverySettings(bucket=f"engineroom-recovery-{secrets.token_hex(4)}", receive_every=0.5)
-        self._keys = tempfile.TemporaryDirectory(prefix="engineroom-key-")
-        self.recovery = self.recovery.model_copy(update={"key_file": Path(self._keys.name) / "seal.key"})
-        key_of(settings, self.recovery, make=True)
         self.stack: Stack = start(settings, components=[PRIMARY, STORE])
+        # In the run's folder, so that it goes with it however this ends.
+        self.recovery = self.recovery.model_copy(update={"key_file": self.stack.folder / "seal.key"})
         try:
             self._begin()
         except BaseException:
@@ -50,6 +48,7 @@ class RecoverySite:
             raise
 
     def _begin(self) -> None:
+        key_of(self.settings, self.recovery, make=True)
         s3_client(self.store, timeout=10).create_bucket(Bucket=self.recovery.bucket)
         self.place: Place = place(self.settings, self.stack, recovery=self.recovery)
         for _ in range(3):
@@ -79,7 +78,6 @@ class RecoverySite:
         """End everything, the bucket with the store."""
         self.receiver.kill()
         self.stack.stop()
-        self._keys.cleanup()
 
     @property
     def archive(self) -> Archive:
