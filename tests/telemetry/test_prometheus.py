@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import requests
 
 from stack.settings import load
-from stack.telemetry.panels import panel
+from stack.telemetry.panels import panel, panels
 from stack.telemetry.prometheus import Prometheus, PrometheusError, evaluate
 from stack.telemetry.rules import render
 from stack.toolchain import Toolchain
@@ -143,15 +142,6 @@ def test_a_server_that_is_away_is_named() -> None:
 
 def test_every_panel_and_every_query_is_understood(prometheus: Prometheus) -> None:
     """A real server parses all of them."""
-    from stack.telemetry.panels import panels  # noqa: PLC0415
-
     for each in panels():
         if each.store == "prometheus":
             evaluate(prometheus, each, window="5s")
-
-
-def test_sessions_are_not_needed_twice(prometheus: Prometheus) -> None:
-    """The client keeps its connection: a second question uses the same session."""
-    assert isinstance(prometheus._session, requests.Session)
-    prometheus.instant("up")
-    prometheus.instant("up")
