@@ -63,7 +63,8 @@ _RESULTS = Row(
             "job-run",
             _RUNNER,
             (t(rate(_JOBS, "kind, result"), "{{kind}} {{result}}"),),
-            "`failed` is mostly the step's own doing; `lost` is a runner that died; `retried` follows it.",
+            "`failed` is mostly the step's own doing. `retried`: given back, or taken over from a runner that died; `lost`: "
+            "its runner came back too late.",
         ),
         Panel(
             "Share that failed",
@@ -85,7 +86,7 @@ _RESULTS = Row(
             "lost-jobs",
             _RUNNER,
             (t(rate(f'runner_jobs_total{{{_ON},result=~"lost|retried"}}', "result"), "{{result}}"),),
-            "Jobs whose runner vanished. They run again, and never succeed twice.",
+            "Attempts whose runner ended, died or stood still. The jobs run again, and never succeed twice.",
             thresholds=(Threshold(0.001, "orange"),),
         ),
         Panel(

@@ -60,13 +60,15 @@ _BACKLOG = Alert(
     stimulus="jobs-queued",
 )
 
+# `retried` is an attempt that was given back, or taken over from a runner that died; `lost` one that came back too late.
 _LOST = Alert(
     name="JobsLost",
-    expr=grown("runner_jobs_total", "runner", 'result="lost"', "kind", "15m"),
+    expr=grown("runner_jobs_total", "runner", 'result=~"lost|retried"', "kind", "15m"),
     hold="0s",
     severity="ticket",
-    summary="A runner died with its job",
-    description="{{ $value | humanize }} jobs of kind {{ $labels.kind }} lost their runner. They run again.",
+    summary="Jobs of kind {{ $labels.kind }} lost an attempt",
+    description="{{ $value | humanize }} attempts came to nothing because their runner ended, died or stood still. The "
+    "jobs run again.",
     dashboard="jobs",
     fault="kill:runner",
     stimulus="lost-jobs",

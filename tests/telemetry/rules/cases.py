@@ -236,7 +236,7 @@ _SERVICES = [
         # The series is born with its first event: a rate alone would not see it.
         broken=[
             ('runner_jobs_total{job="runner",kind="steps",result="succeeded"}', counter(5, 5)),
-            ('runner_jobs_total{job="runner",kind="steps",result="lost"}', "_x20 1+0x80"),
+            ('runner_jobs_total{job="runner",kind="steps",result="retried"}', "_x20 1+0x80"),
             ('up{job="runner",instance="r"}', "1+0x100"),
         ],
         # New to Prometheus, because Prometheus is new.
