@@ -27,7 +27,6 @@ class Api(Service):
     code = "api/cmd/server/main.go"
     field = "api"
     tools = (API,)
-    optional = True
     after = (PRIMARY, *NODES, OBJECTS, GIT_HTTP, SEARCH)
     requires = (PRIMARY, GIT_HTTP)
 

@@ -27,7 +27,6 @@ class GitService(Service):
     code = "git/Cargo.lock"
     field = "git_http"
     tools = (GIT_SERVICE,)
-    optional = True
     after = (PRIMARY,)
     requires = (PRIMARY,)
     # The git daemon reads the repositories as another user.

@@ -25,7 +25,6 @@ class Web(Service):
     code = "web/scripts/build.mjs"
     field = "web"
     tools = (WEB, _NODE)
-    optional = True
     needs_database = False
     after = (API,)
     requires = (API,)
