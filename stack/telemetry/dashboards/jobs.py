@@ -63,7 +63,7 @@ _RESULTS = Row(
             "job-run",
             _RUNNER,
             (t(rate(_JOBS, "kind, result"), "{{kind}} {{result}}"),),
-            "`failed` is mostly the step's own doing. `retried`: given back, or taken over from a runner that died; `lost`: "
+            "`failed` is mostly the step's own doing. `retried`: given back, or taken over from a dead runner; `lost`: "
             "its runner came back too late.",
         ),
         Panel(

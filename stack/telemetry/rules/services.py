@@ -60,7 +60,7 @@ _BACKLOG = Alert(
     stimulus="jobs-queued",
 )
 
-# `retried` is an attempt that was given back, or taken over from a runner that died; `lost` one that came back too late.
+# `retried`: an attempt that was given back, or taken over from a runner that died; `lost`: one that came back too late.
 _LOST = Alert(
     name="JobsLost",
     expr=grown("runner_jobs_total", "runner", 'result=~"lost|retried"', "kind", "15m"),
