@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stack.telemetry.promql import grown
+from stack.telemetry.promql import QUIET, grown
 from stack.telemetry.rules.model import Alert, Group
 
 __all__ = ["GROUPS"]
@@ -72,12 +72,12 @@ _LOST = Alert(
     stimulus="jaeger-away",
 )
 
-# Every request writes a line, so requests without lines mean that lines are lost on the way.
+# Every request of a user writes a line, so requests without lines mean that lines are lost on the way.
 _LOGS = Alert(
     name="LogPipelineStalled",
     expr=(
         f"sum by (exporter) (rate(otelcol_exporter_sent_log_records{{{_ON}}}[5m])) == 0"
-        " and on () sum (rate(http_server_request_duration_seconds_count[5m])) > 0"
+        f" and on () sum (rate(http_server_request_duration_seconds_count{{{QUIET}}}[5m])) > 0"
     ),
     hold="2m",
     severity="ticket",
