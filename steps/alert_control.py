@@ -19,6 +19,7 @@ from steps.stimuli import CARRIED, Bench
 __all__ = ["AlertControl", "Expected", "expected"]
 
 _ABSENT = re.compile(r'absent\(\w+\{job="(\w+)"\}\)')
+_CALM = 3.0  # seconds in which nothing may stir
 _QUIET = 90.0  # seconds in which what was done before must have cleared
 
 
@@ -82,11 +83,16 @@ class AlertControl:
     _lasting: ExitStack = field(default_factory=ExitStack)
 
     def require_calm(self) -> None:
-        """Nothing may page before; what a scenario before this one did has time to clear."""
+        """Nothing may fire before, nor be about to; what a scenario before this one did has time to clear."""
         deadline = time.monotonic() + _QUIET * self.slow
-        while pages := [alert.name for alert in self._firing() if alert.labels.get("severity") == "page"]:
-            if time.monotonic() > deadline:
-                raise NeedMissingError("calm", "Alerts fire though nothing was done", got=", ".join(sorted(set(pages))))
+        since = time.monotonic()
+        while time.monotonic() < since + _CALM:
+            if stirring := {alert.name for alert in self._active()}:
+                since = time.monotonic()
+                if since > deadline:
+                    raise NeedMissingError(
+                        "calm", "Alerts fire though nothing is done", got=", ".join(sorted(stirring))
+                    )
             time.sleep(0.5)
 
     def make(self, name: str) -> None:
@@ -174,8 +180,11 @@ class AlertControl:
         return firing
 
     def _firing(self) -> list[FiringAlert]:
+        return [alert for alert in self._active() if alert.state == "firing"]
+
+    def _active(self) -> list[FiringAlert]:
         try:
-            return [alert for alert in self.prometheus.alerts() if alert.state == "firing"]
+            return self.prometheus.alerts()
         except PrometheusError as error:
             raise NeedMissingError("prometheus", "Prometheus does not tell what fires", got=str(error)) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from steps.stimuli.host import taken
 __all__ = ["FAULTS"]
 
 _MEBIBYTE = 2**20
+_PREFIX = "engineroom-full-"
 _SIZE = 64  # MiB of a file system of one's own
 _AT_ONCE = 34  # MiB: more than half of it, as on a disk that has been in use
 _LEFT = 0.085  # share of memory that stays available; the alert is about less than 0.1
@@ -26,15 +28,25 @@ _LEFT = 0.085  # share of memory that stays available; the alert is about less t
 @contextmanager
 def _filling(bench: Bench) -> Iterator[None]:
     """A small file system that is filled at a steady pace until nearly nothing is left."""
-    folder = bench.folder / "filled"
-    folder.mkdir()
+    _remove_left()
+    # Where every user may look: the exporter is nobody.
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    folder.chmod(0o755)
     _mount(["mount", "-t", "tmpfs", "-o", f"size={_SIZE}m,mode=0755", "tmpfs", folder])
     try:
         (folder / "first.bin").write_bytes(bytes(_AT_ONCE * _MEBIBYTE))
         with bench.repeated(lambda number: _more(folder, number), every=0.5, most=_SIZE - _AT_ONCE - 2):
             yield
     finally:
-        _mount(["umount", folder])
+        _mount(["umount", "--lazy", folder])
+        folder.rmdir()
+
+
+def _remove_left() -> None:
+    """A run that was killed leaves its file system mounted."""
+    for part in psutil.disk_partitions(all=True):
+        if Path(part.mountpoint).name.startswith(_PREFIX):
+            _mount(["umount", "--lazy", part.mountpoint])
 
 
 def _more(folder: Path, number: int) -> None:

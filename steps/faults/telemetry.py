@@ -56,7 +56,9 @@ def _reload(bench: Bench, path: Path, text: str) -> None:
 
 
 def _unscraped(document: dict[str, Any]) -> None:
-    document["scrape_configs"] = []
+    """Every job has lost its targets, as when they are found nowhere."""
+    for job in document["scrape_configs"]:
+        job["static_configs"] = []
 
 
 def _stripped(document: dict[str, Any]) -> None:

@@ -36,7 +36,7 @@ def _queries(bench: Bench) -> Iterator[None]:
         else:
             bench.expect(bench.ask("GET", f"/api/v1/search/suggest?q={_REPOSITORY}", name=VISITOR), 200)
 
-    with bench.repeated(ask, every=0.1, most=600):
+    with bench.repeated(ask, every=0.4, most=600, workers=4):
         yield
 
 
@@ -70,5 +70,5 @@ STIMULI: dict[str, Stimulus] = {
     "indexing-held": Stimulus(_pushes, engine_paused, prepare=_prepare, needs=_INDEXED, within=40.0),
     "push-to-index": Stimulus(_pushes, prepare=_prepare, needs=_INDEXED, within=40.0),
     "search-queries": Stimulus(_queries, prepare=_prepare, needs=_NEEDS),
-    "search-without-engine": Stimulus(_unanswered, engine_paused, prepare=_prepare, needs=_NEEDS),
+    "search-without-engine": Stimulus(_unanswered, engine_paused, prepare=_prepare, needs=_NEEDS, within=45.0),
 }
