@@ -20,7 +20,7 @@ from steps.stimuli.git import damaged, held_clones
 __all__ = ["FAULTS"]
 
 _LOCK = SQL("LOCK TABLE session IN ACCESS EXCLUSIVE MODE")  # every request of somebody who signed in reads it
-_HELD, _FREE = 0.8, 0.1  # seconds for which the table is locked, and not
+_HELD, _FREE = 1.6, 0.1  # seconds for which the table is locked, and not
 _SHARE = 84  # of the 100 sessions that may be
 _PLACES = 32  # for git processes
 _ASKING = 8  # who ask for one more place
