@@ -14,7 +14,7 @@ Feature: Clone, fetch and push over HTTP lose nothing and tell nothing
 
   Scenario: A large push is not refused for its size
     Given "ada" has an empty repository "ada/large"
-    When "ada" pushes 64 files of 1024 kilobytes to "ada/large"
+    When "ada" pushes 40 files of 1024 kilobytes to "ada/large"
     Then the push is accepted
     And a clone of "ada/large" by "a visitor" is whole and stands at the pushed commit
 

@@ -31,6 +31,8 @@ class GitService(Service):
     requires = (PRIMARY,)
     # The git daemon reads the repositories as another user.
     umask = 0o022
+    # A clone or a push that has begun is finished, however large it is, as far as anybody would wait for it.
+    grace = 120.0
 
     def arguments(self, plan: Plan) -> Sequence[str | Path]:
         """The program built from this checkout."""

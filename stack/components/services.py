@@ -20,7 +20,6 @@ __all__ = ["COLLECTOR", "SERVICES", "PythonService", "Service", "base_url", "bri
 SERVICES = Path(__file__).resolve().parents[1] / "services"
 COLLECTOR = "collector"
 _OTLP_PORT = "otlp_http"
-_GRACE = 10.0  # seconds for requests under way when a service is told to end
 _MORE_GRACE = 5.0
 
 Field = Literal["git_http", "api", "search", "indexer", "runner", "web"]
@@ -36,6 +35,7 @@ class Service(Component):
         field: where its address goes.
         needs_database: whether it is told the database, whose schema is then brought up to date before it starts.
         umask: see `Launch`.
+        grace: seconds for requests under way when it is told to end.
     """
 
     own_user = True
@@ -46,6 +46,7 @@ class Service(Component):
     field: Field
     needs_database: bool = True
     umask: int = 0o077
+    grace: float = 10.0
 
     @property
     def is_written(self) -> bool:
@@ -83,12 +84,12 @@ class Service(Component):
         env = {
             f"{self.prefix}_HOST": site.host,
             f"{self.prefix}_PORT": str(site.ports["server"]),
-            f"{self.prefix}_GRACE_SECONDS": f"{_GRACE:g}",
+            f"{self.prefix}_GRACE_SECONDS": f"{self.grace:g}",
             **{f"{name}_FILE": str(site.config / _file(name)) for name, _ in self._secrets(plan)},
             **self._telemetry(plan),
             **self.variables(plan),
         }
-        return Launch(self.arguments(plan), cwd=site.scratch, env=env, grace=_GRACE + _MORE_GRACE, umask=self.umask)
+        return Launch(self.arguments(plan), cwd=site.scratch, env=env, grace=self.grace + _MORE_GRACE, umask=self.umask)
 
     def answers(self, plan: Plan) -> Condition:
         """It lives."""
