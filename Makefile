@@ -13,7 +13,7 @@ WEB := $(if $(shell grep -s '"build":' stack/services/web/package.json),web)
 WITH_TOOLS = tools=$$($(BIN)/python -m stack.toolchain.env) && eval "$$tools" && cd stack/services
 
 .PHONY: help setup test test-python test-git test-api test-web verify lint lint-python lint-git lint-api lint-web
-.PHONY: builder-rust builder-go builder-npm format bench attest-meilisearch lock clean
+.PHONY: builder-rust builder-go builder-npm format bench soak-telemetry attest-meilisearch lock clean
 
 help: ## list every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ format: $(VENV)/.done ## format the code
 
 bench: setup ## print the measurements into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+soak-telemetry: setup ## fire every alert by its fault, move every panel by its stimulus (about 40 minutes)
+	ENGINEROOM_SOAK=true $(BIN)/engineroom verify --runtime $(RUNTIME) features/telemetry
 
 attest-meilisearch: setup ## run the search features against MEILISEARCH_BIN and write the attestation
 	$(BIN)/engineroom attest meilisearch

@@ -58,6 +58,8 @@ def missing_need(name: str, settings: Settings) -> str | None:
         name: an entry of the toolchain file, or a runtime.
         settings: of the run.
     """
+    if name == "soak":
+        return None if settings.soak else "it takes long: `make soak-telemetry` and ENGINEROOM_SOAK=true run it"
     toolchain = Toolchain(settings)
     if name in {"local", "containers", "cluster", "external"}:
         return None if settings.runtime == name else f"this run is on the runtime {settings.runtime}"

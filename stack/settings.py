@@ -73,6 +73,7 @@ class Settings(BaseSettings):
     engine_patience: float = Field(
         default=30.0, gt=0, description="Seconds for which a write is tried again while an engine is away."
     )
+    soak: bool = Field(default=False, description="Also run the scenarios that take long, tagged @needs-soak.")
     telemetry_scale: float = Field(
         default=1.0, gt=0, description="How many times faster telemetry looks: it divides windows and intervals."
     )

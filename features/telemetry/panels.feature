@@ -14,11 +14,15 @@ Feature: A panel shows what happens, and nothing when nobody can know
     And the report says of which panels only the presence could be proved, and after how long the others moved
     And every panel moved with its stimulus and not without it
 
-    Examples:
+    Examples: In every run
       | dashboard       |
       | overview        |
-      | api-latency     |
       | git-performance |
+
+    @needs-soak
+    Examples: In a soak
+      | dashboard       |
+      | api-latency     |
       | errors          |
       | search-index    |
       | database        |
@@ -35,9 +39,14 @@ Feature: A panel shows what happens, and nothing when nobody can know
     When it is started again
     Then the check for empty panels names none of them within 60 seconds
 
-    Examples:
+    Examples: In every run
       | job          |
       | api          |
+      | postgresql   |
+
+    @needs-soak
+    Examples: In a soak
+      | job          |
       | git          |
       | search       |
       | indexer      |
@@ -45,7 +54,6 @@ Feature: A panel shows what happens, and nothing when nobody can know
       | web          |
       | collector    |
       | spanmetrics  |
-      | postgresql   |
       | redis        |
       | node         |
       | prometheus   |
