@@ -79,28 +79,20 @@ class Counting:
         assert risen() == number, f"it has risen by {risen():.0f}"
 
     def shown_by(self, title: str) -> float:
-        """How many requests a panel of the api's dashboard has shown since the sending began: its rate, summed up.
+        """How many requests a panel of the api has shown since the sending began: its rate times its window.
 
-        The panel's rate over `window` seconds is sampled once a second from the first request until the window has
-        passed the last one, so that its sum times one second is the number of requests.
+        The window begins with the first request and ends with the scrape after the last, so that nothing else is in it;
+        what Prometheus adds at its edges is at most one scrape in the window's length.
         """
-        window = 10
+        until(lambda: time.time() > self._ended + 2, 10 * self.slow, lambda: "time")
+        window = round(time.time() - self._began)
         (query,) = queries(panel("api-latency", title), window=f"{window}s")
-        until(lambda: time.time() > self._ended + window + 2, (window + 10) * self.slow, lambda: "time")
-        answer = requests.get(
-            f"{self._prometheus}/api/v1/query_range",
-            params={"query": query, "start": str(self._began), "end": str(self._ended + window + 1), "step": "1"},
-            timeout=_SECONDS * self.slow,
-        )
-        answer.raise_for_status()
         wanted = {"http_request_method": self._method, "http_route": self._route}
         found = [
-            each
-            for each in answer.json()["data"]["result"]
-            if all(each["metric"].get(key) == value for key, value in wanted.items())
+            each for each in self._ask(query) if all(each["metric"].get(key) == value for key, value in wanted.items())
         ]
         assert found, f"the panel shows nothing of {self._method} {self._route}"
-        return sum(float(value) for each in found for _, value in each["values"])
+        return sum(float(each["value"][1]) for each in found) * window
 
     def note_series(self) -> None:
         """Remember how many series there are."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import requests
 
@@ -76,9 +75,8 @@ class Leaks:
             yield f"the spans of trace {trace}", str(self.tracing.spans(trace))
             lines = self.tracing.lines(f'trace_id:="{trace}"')
             yield f"the stored log lines of trace {trace}", str(lines)
-        for component in _SERVICES:
-            path: Path = self.stack.log(component)
-            yield f"the log of {component}", path.read_text("utf-8", "replace")
+        for component in (state.name for state in self.stack.status() if state.name in _SERVICES):
+            yield f"the log of {component}", self.stack.log(component).read_text("utf-8", "replace")
         services = self.stack.addresses.services
         for name in ("git_http", "api", "search", "runner", "web"):
             address = getattr(services, name)

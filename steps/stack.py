@@ -34,6 +34,7 @@ def component_ready(components: Components, name: str) -> None:
 
 
 @given(parsers.parse('the component "{name}" is killed'))
+@when(parsers.parse('the component "{name}" is killed'))
 def component_killed(components: Components, name: str) -> None:
     components.stack.kill(name)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from pytest_bdd import parsers, then, when
+from pytest_bdd import given, parsers, then, when
 
 from stack.runtimes.base import Stack
 from stack.settings import Settings
@@ -162,6 +162,13 @@ def risen(counting: Counting, service: str, method: str, route: str, status: int
 def panel_shown(counting: Counting, panel: str, number: int, percent: int) -> None:
     shown = counting.shown_by(panel)
     assert abs(shown - number) <= number * percent / 100, f"it has shown {shown:.1f}"
+
+
+@given("every service was asked for some unknown paths by every method")
+def asked_unknown(counting: Counting) -> None:
+    counting.ask_unknown(200)
+    # What a method and a status bring with them is there once, and is seen by the next scrapes.
+    time.sleep(5)
 
 
 @when("the number of series is noted")

@@ -15,15 +15,21 @@ Feature: Every alert is fired by the fault it is about, clears after it, and no 
     Then all of them have cleared
     And nothing paged that the fault does not explain
 
+    Examples: In every run
+      | fault               |
+      | stop:api            |
+      | stop:redis-exporter |
+      | fill:jobs           |
+      | stop:collector      |
+
+    @needs-soak
     Examples: A component is away
       | fault                    |
-      | stop:api                 |
       | stop:postgresql-primary  |
       | stop:postgresql-replica  |
       | pause:postgresql-replica |
       | stop:redis-1             |
       | stop:redis-majority      |
-      | stop:redis-exporter      |
       | stop:opensearch          |
       | pause:opensearch         |
       | slow:opensearch          |
@@ -31,6 +37,7 @@ Feature: Every alert is fired by the fault it is about, clears after it, and no 
       | stop:objects             |
       | kill:runner              |
 
+    @needs-soak
     Examples: The database is slow, locked or out of sessions
       | fault            |
       | slow:database    |
@@ -39,23 +46,24 @@ Feature: Every alert is fired by the fault it is about, clears after it, and no 
       | hold:transaction |
       | hold:replay      |
 
+    @needs-soak
     Examples: There is too much, or it fails
       | fault              |
       | corrupt:repository |
       | fill:git           |
-      | fill:jobs          |
       | fail:jobs          |
       | fill:redis         |
 
+    @needs-soak
     Examples: Telemetry itself is broken
       | fault          |
-      | stop:collector |
       | pause:jaeger   |
       | fill:collector |
       | cut:log-store  |
       | strip:meters   |
       | unscrape:jobs  |
 
+    @needs-soak
     Examples: The machine is full
       | fault       |
       | fill:disk   |

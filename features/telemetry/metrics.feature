@@ -16,6 +16,7 @@ Feature: What the panels show is what happened
       | GET /api/v1/repos/ada/never-there  | GET    | /api/v1/repos/{owner}/{repo}   | 404    | Requests by route |
 
   Scenario: Unknown paths and odd methods do not grow the number of series
+    Given every service was asked for some unknown paths by every method
     When the number of series is noted
     And 5000 unknown paths and odd methods are asked for
     Then the number of series has grown by less than 20 after 5 seconds

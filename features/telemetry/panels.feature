@@ -41,12 +41,13 @@ Feature: A panel shows what happens, and nothing when nobody can know
 
     Examples: In every run
       | job          |
-      | api          |
-      | postgresql   |
+      | redis        |
+      | node         |
 
     @needs-soak
     Examples: In a soak
       | job          |
+      | api          |
       | git          |
       | search       |
       | indexer      |
@@ -54,8 +55,7 @@ Feature: A panel shows what happens, and nothing when nobody can know
       | web          |
       | collector    |
       | spanmetrics  |
-      | redis        |
-      | node         |
+      | postgresql   |
       | prometheus   |
       | victorialogs |
       | jaeger       |

@@ -22,6 +22,7 @@ Feature: One request is one trace, from the page to the database, and nothing in
 
   Scenario: A search is one trace through web, api and the search
     Given the component "search" is ready
+    And the forge holds real code that can be searched
     When the page "/search?q=main" is asked for with a known traceparent
     Then within 10 seconds its trace has these edges:
       | from   | to     |
