@@ -27,7 +27,12 @@ _ARGUMENTS = (
 )
 _FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
-<fontconfig><dir>/usr/share/fonts</dir><dir>{root}/usr/share/fonts</dir><cachedir>{cache}</cachedir></fontconfig>
+<fontconfig>
+<dir>/usr/share/fonts</dir><dir>{root}/usr/share/fonts</dir><cachedir>{cache}</cachedir>
+<alias><family>system-ui</family><prefer><family>DejaVu Sans</family></prefer></alias>
+<alias><family>sans-serif</family><prefer><family>DejaVu Sans</family></prefer></alias>
+<alias><family>monospace</family><prefer><family>DejaVu Sans Mono</family></prefer></alias>
+</fontconfig>
 """
 # What the browser itself measured of the page (W3C Largest Contentful Paint, Resource Timing).
 _PAINT = """() => new Promise(done => {
@@ -153,7 +158,7 @@ class BrowserControl:
 
     def open_first_line(self) -> tuple[int, str]:
         """Follow the link of the first hit's best line; its number and text."""
-        link = self.page.locator("[data-hit] a[data-line]").first
+        link = self.page.locator("[data-hit] a.hit-line[data-line]").first
         number = int(link.get_attribute("data-line") or "0")
         self._first = link.get_attribute("href") or ""
         link.click()

@@ -14,6 +14,7 @@ Feature: A person finds code in the browser
     Then hits are shown
     When the facet "Rust" is chosen
     Then every shown hit is written in "Rust"
+    And a picture of the page is in the report
     When the first hit's line is opened
     Then the page shows the file at that line
     And a picture of the page is in the report
