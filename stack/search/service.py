@@ -13,7 +13,18 @@ from stack.forge.adapter import Forge
 from stack.forge.errors import ForgeError
 from stack.forge.git import GitAccess
 from stack.search.access import Access
-from stack.search.engines.base import And, Engine, Equals, Filter, Hit, Index, JsonValue, Not, SearchRequest
+from stack.search.engines.base import (
+    And,
+    Engine,
+    Equals,
+    Filter,
+    Hit,
+    Index,
+    IndexMissingError,
+    JsonValue,
+    Not,
+    SearchRequest,
+)
 from stack.search.exact.index import ExactIndex
 from stack.search.exact_search import ExactSearch, Verified
 from stack.search.extract.decode import NotText, decode
@@ -170,12 +181,18 @@ class Search:
         names = _Names(self._state, access)
         wanted = plan(query, names)
         asked = _Asked(query, wanted, access, names, viewer, max(page, 1), min(max(per_page, 1), _MAX_PER_PAGE))
-        if wanted.index is not Index.CODE:
-            answer = self._records(asked)
-        elif wanted.exact is not None:
-            answer = self._exactly(asked)
-        else:
-            answer = self._by_words(asked)
+        try:
+            if wanted.index is not Index.CODE:
+                answer = self._records(asked)
+            elif wanted.exact is not None:
+                answer = self._exactly(asked)
+            else:
+                answer = self._by_words(asked)
+        except IndexMissingError:
+            # On a forge where nothing was indexed yet that is the truth; anywhere else the engine has lost something.
+            if self._state.repositories():
+                raise
+            answer = _Answer(total=0, exact=True, hits=(), facets={})
         return Results(
             query=render(query),
             total=answer.total,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from stack.forge.git_local import LocalGit
-from stack.search.engines.base import EngineUnavailableError, Hit, SearchRequest, SearchResponse
+from stack.search.engines.base import EngineUnavailableError, Hit, IndexMissingError, SearchRequest, SearchResponse
 from stack.search.exact.index import ExactIndex
 from stack.search.filters import matches
 from stack.search.results import Results
@@ -20,9 +20,13 @@ __all__ = ["place"]
 
 
 class WordEngine(MemoryEngine):
-    """Finds words as they stand in the content."""
+    """Finds words as they stand in the content; where it is `gone` it has no index."""
+
+    gone = False
 
     def search(self, request: SearchRequest) -> SearchResponse:
+        if self.gone:
+            raise IndexMissingError("The index is not there")
         found = [
             Hit(key, 1.0, document)
             for key, document in sorted(self.documents[request.index].items())
@@ -63,6 +67,20 @@ def test_a_forge_that_nobody_indexed_says_so(place: Place, search: Search) -> No
     """Nothing found is not taken for nothing there."""
     push(place, {"a.txt": b"needle"}, day=1)
     assert "nothing is indexed" in hints(search.search("needle"))
+
+
+def test_an_engine_without_an_index_is_no_trouble_before_anything_was_indexed_and_one_afterwards(
+    place: Place, search: Search, engine: WordEngine
+) -> None:
+    """Nothing is found on a new forge; an index that somebody removed is not taken for an empty forge."""
+    push(place, {"a.txt": b"needle"}, day=1)
+    engine.gone = True
+    assert "nothing is indexed" in hints(search.search("needle"))
+    engine.gone = False
+    place.run(engine)
+    engine.gone = True
+    with pytest.raises(IndexMissingError):
+        search.search("needle")
 
 
 def test_an_index_that_is_behind_says_so(place: Place, search: Search, engine: WordEngine) -> None:

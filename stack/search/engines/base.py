@@ -23,6 +23,7 @@ __all__ = [
     "Filter",
     "Hit",
     "Index",
+    "IndexMissingError",
     "JsonValue",
     "Not",
     "OneOf",
@@ -69,6 +70,10 @@ class EngineRefusedError(EngineError):
         """Name the refused documents, when the engine says which."""
         super().__init__(what, on=on, got=got, fix=fix)
         self.ids = tuple(ids)
+
+
+class IndexMissingError(EngineRefusedError):
+    """The engine has no such index: nothing was ever put there, or somebody removed it."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,13 @@ from meilisearch.errors import (
     MeilisearchTimeoutError,
 )
 
-from stack.search.engines.base import EngineError, EngineFullError, EngineRefusedError, EngineUnavailableError
+from stack.search.engines.base import (
+    EngineError,
+    EngineFullError,
+    EngineRefusedError,
+    EngineUnavailableError,
+    IndexMissingError,
+)
 
 __all__ = ["of_task", "translate"]
 
@@ -51,7 +57,7 @@ def translate(error: Exception, on: str) -> EngineError:  # noqa: PLR0911 - a ta
     if error.status_code in _BUSY or error.status_code >= _SERVER:
         return EngineUnavailableError("Meilisearch is not able to answer now", on=on, got=got)
     if error.code == "index_not_found":
-        return EngineRefusedError("The index is not there", on=on, got=got, fix="index the forge first")
+        return IndexMissingError("The index is not there", on=on, got=got, fix="index the forge first")
     return EngineRefusedError("Meilisearch refused a request", on=on, got=got)
 
 
@@ -64,5 +70,5 @@ def of_task(error: Mapping[str, object] | None, on: str) -> EngineError:
     if code in _AILING:
         return EngineUnavailableError("Meilisearch could not do a task", on=on, got=got)
     if code == "index_not_found":
-        return EngineRefusedError("The index is not there", on=on, got=got, fix="index the forge first")
+        return IndexMissingError("The index is not there", on=on, got=got, fix="index the forge first")
     return EngineRefusedError("Meilisearch refused a batch", on=on, got=got)

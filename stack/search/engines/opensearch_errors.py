@@ -8,7 +8,13 @@ from typing import Any
 from opensearchpy.exceptions import ConnectionError as NoConnectionError
 from opensearchpy.exceptions import ConnectionTimeout, OpenSearchException, TransportError
 
-from stack.search.engines.base import EngineError, EngineFullError, EngineRefusedError, EngineUnavailableError
+from stack.search.engines.base import (
+    EngineError,
+    EngineFullError,
+    EngineRefusedError,
+    EngineUnavailableError,
+    IndexMissingError,
+)
 
 __all__ = ["BUSY", "is_full", "reason", "translate"]
 
@@ -73,7 +79,7 @@ def _by_status(error: TransportError, on: str) -> EngineError:  # noqa: PLR0911 
         fix = "check the key of the engine's address"
         return EngineRefusedError("OpenSearch does not accept the credentials", on=on, got=got, fix=fix)
     if kind == "index_not_found_exception":
-        return EngineRefusedError("The index is not there", on=on, got=got, fix="index the forge first")
+        return IndexMissingError("The index is not there", on=on, got=got, fix="index the forge first")
     if error.status_code == 413:  # noqa: PLR2004 - HTTP's own number
         return EngineRefusedError("OpenSearch takes no batch this large", on=on, got=got, fix="send smaller batches")
     return EngineRefusedError("OpenSearch refused a request", on=on, got=got)

@@ -13,7 +13,13 @@ from meilisearch.errors import (
 )
 from requests import Response
 
-from stack.search.engines.base import EngineError, EngineFullError, EngineRefusedError, EngineUnavailableError
+from stack.search.engines.base import (
+    EngineError,
+    EngineFullError,
+    EngineRefusedError,
+    EngineUnavailableError,
+    IndexMissingError,
+)
 from stack.search.engines.meilisearch_errors import of_task, translate
 
 
@@ -38,7 +44,7 @@ def api(status: int, code: str) -> MeilisearchApiError:
         (api(507, "no_space_left_on_device"), EngineFullError, "disk is full"),
         (api(403, "invalid_api_key"), EngineRefusedError, "accept the key"),
         (api(413, "payload_too_large"), EngineRefusedError, "this large"),
-        (api(404, "index_not_found"), EngineRefusedError, "not there"),
+        (api(404, "index_not_found"), IndexMissingError, "not there"),
         (api(400, "invalid_search_filter"), EngineRefusedError, "refused a request"),
     ],
 )
@@ -55,7 +61,7 @@ def test_every_error_has_a_meaning(error: Exception, kind: type[EngineError], wh
     [
         ("no_space_left_on_device", EngineFullError),
         ("internal", EngineUnavailableError),
-        ("index_not_found", EngineRefusedError),
+        ("index_not_found", IndexMissingError),
         ("invalid_document_id", EngineRefusedError),
     ],
 )

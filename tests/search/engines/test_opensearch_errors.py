@@ -14,7 +14,13 @@ from opensearchpy.exceptions import (
 )
 from opensearchpy.exceptions import ConnectionError as NoConnectionError
 
-from stack.search.engines.base import EngineError, EngineFullError, EngineRefusedError, EngineUnavailableError
+from stack.search.engines.base import (
+    EngineError,
+    EngineFullError,
+    EngineRefusedError,
+    EngineUnavailableError,
+    IndexMissingError,
+)
 from stack.search.engines.opensearch_errors import reason, translate
 
 
@@ -38,7 +44,7 @@ def body(kind: str, text: str = "because") -> dict[str, object]:
             "disk is full",
         ),
         (AuthenticationException(401, "x", "Unauthorized"), EngineRefusedError, "credentials"),
-        (NotFoundError(404, "x", body("index_not_found_exception")), EngineRefusedError, "not there"),
+        (NotFoundError(404, "x", body("index_not_found_exception")), IndexMissingError, "not there"),
         (TransportError(413, "x", ""), EngineRefusedError, "this large"),
         (RequestError(400, "x", body("parsing_exception")), EngineRefusedError, "refused a request"),
     ],
