@@ -46,8 +46,13 @@ COMPONENTS: dict[str, tuple[str, ...]] = {
     "victorialogs": ("victorialogs",),
     "jaeger": ("jaeger",),
 }
-# Panels that have a value only while something is wrong, and what: that they are empty without it says nothing.
+# Panels of which being empty or not says nothing here: they have a value only while something is wrong, or look back for
+# days; and what, or how far.
 RARE: dict[str, str] = {
+    "errors/Budget left, from the last three days": "three days",
+    "errors/Client errors by status": "an answer of 4xx",
+    "errors/Paths without a route": "a path that nobody knows",
+    "errors/Server errors by route": "an answer of 5xx",
     "database/Longest transaction": "a transaction that stays open",
     "errors/Error lines in the logs": "an error",
     "overview/Alerts that fire": "an alert",
