@@ -46,8 +46,8 @@ COMPONENTS: dict[str, tuple[str, ...]] = {
     "victorialogs": ("victorialogs",),
     "jaeger": ("jaeger",),
 }
-# Panels of which being empty or not says nothing here: they have a value only while something is wrong, or look back for
-# days; and what, or how far.
+# Panels of which being empty or not says nothing here: they have a value only while something is wrong, or look back
+# for days; and what, or how far.
 RARE: dict[str, str] = {
     "errors/Budget left, from the last three days": "three days",
     "errors/Client errors by status": "an answer of 4xx",
