@@ -6,7 +6,6 @@ import json
 import signal
 from collections.abc import Mapping, Sequence
 from functools import partial
-from importlib import import_module, util
 from pathlib import Path
 
 from stack.addresses import Addresses
@@ -18,13 +17,13 @@ from stack.components.services import COLLECTOR
 from stack.components.telemetry import url_of, with_telemetry
 from stack.components.victorialogs import VICTORIALOGS
 from stack.components.waits import AllOf, Condition, HttpAnswers
+from stack.telemetry.rules import render
 from stack.telemetry.scraping import Target, scrape_config
 
 __all__ = ["PROMETHEUS", "Prometheus", "targets"]
 
 PROMETHEUS = "prometheus"
 _CONF = "prometheus.json"
-_RULES = "stack.telemetry.rules"
 _RETENTION = "15d"
 # A job for each service: what it is called in telemetry, by its component.
 _SERVICES = {
@@ -70,14 +69,6 @@ def targets(plan: Plan) -> list[Target]:
     return found
 
 
-def _rules(scale: float) -> Mapping[str, str]:
-    """Rule files by name; none while nobody has written any."""
-    if util.find_spec(_RULES) is None:
-        return {}
-    render = getattr(import_module(_RULES), "render", None)
-    return dict(render(scale)) if render is not None else {}
-
-
 def _are_known(expected: int, body: bytes) -> str:
     try:
         health = json.loads(body)
@@ -97,8 +88,10 @@ class Prometheus(Component):
 
     def files(self, plan: Plan) -> Mapping[str, str]:
         """What to scrape, and the rules."""
-        rules = _rules(plan.telemetry_scale)
-        return {_CONF: scrape_config(targets(plan), rule_files=[*rules], scale=plan.telemetry_scale), **rules}
+        found = targets(plan)
+        # A stack without one of the jobs must not be told for ever that it is missing.
+        rules = render(plan.telemetry_scale, jobs=dict.fromkeys(target.job for target in found))
+        return {_CONF: scrape_config(found, rule_files=[*rules], scale=plan.telemetry_scale), **rules}
 
     def launch(self, plan: Plan) -> Launch:
         """One process."""

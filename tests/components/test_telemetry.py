@@ -54,6 +54,17 @@ def test_every_job_of_the_contract_is_scraped(plan: Plan) -> None:
     }
 
 
+def test_nobody_is_told_for_ever_of_what_a_plan_lacks(plan: Plan) -> None:
+    """The rules ask for the jobs of the plan, and for no other."""
+
+    def missed(some: Plan) -> set[str]:
+        rules = yaml.safe_load(Prometheus().files(some)["targets.yml"])["groups"][0]["rules"]
+        return {rule["labels"]["job"] for rule in rules if rule["alert"] == "TargetMissing"}
+
+    assert missed(plan) == {target.job for target in targets(plan)}
+    assert missed(without(plan, "api", "jaeger")) == missed(plan) - {"api", "jaeger"}
+
+
 def test_what_a_plan_lacks_is_no_target(plan: Plan) -> None:
     """A target that was never there would be down for ever."""
     small = without(plan, "redis-exporter", "postgresql-exporter-replica", "api", "jaeger")
