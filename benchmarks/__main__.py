@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import api, git_http, search, web
+from benchmarks import api, git_http, recovery, search, web
 from reports.evidence import this_project
 from stack.errors import UsageError
 from stack.inventory import ask_git
@@ -63,6 +63,8 @@ def _lines(settings: Settings) -> Iterator[str]:
         yield from web.measure(settings, stack)
     finally:
         stack.stop()
+    yield "\n## Recovery\n"
+    yield from recovery.measure(settings)
 
 
 main()

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from benchmarks.gate import gate
 from stack.errors import NeedMissingError
 from stack.forge.gitenv import ISOLATED, git
 from stack.process import environment, run
@@ -130,6 +131,9 @@ def measure(settings: Settings, stack: Stack) -> Iterator[str]:
     Args:
         settings: of the run.
         stack: with api and git-http in it.
+
+    Raises:
+        GateError: the gate is missed.
     """
     people = People(stack, settings.slow)
     name = f"bench{secrets.token_hex(3)}"
@@ -177,8 +181,11 @@ def measure(settings: Settings, stack: Stack) -> Iterator[str]:
                     people.must(name, "DELETE", f"/api/v1/repos/{name}/{made}")
         yield "| 100 MB | through api and git, s | git service alone, s | http-backend behind nginx, s | ratio | gate |"
         yield "|---|---|---|---|---|---|"
+        missed = []
         for verb in ("clone", "push"):
             ours, alone, theirs = (statistics.median(times[verb, way]) for way in bases)
             held = "held" if ours <= GATE * theirs else "MISSED"
+            missed += [verb] if held == "MISSED" else []
             row = f"| {verb} | {ours:.2f} | {alone:.2f} | {theirs:.2f} | {ours / theirs:.2f} | <= {GATE} {held} |"
             yield row
+        gate(not missed, f"more than {GATE} of the time of http-backend behind nginx: {', '.join(missed)}")

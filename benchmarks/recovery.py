@@ -1,7 +1,5 @@
 """Backup and restore of PostgreSQL beside bare Barman: the same tools, the same database, the same bucket, in turns.
 
-    python -m benchmarks.recovery
-
 Bare Barman compresses and uploads; ours seals as well, writes WAL on condition, and looks at what it wrote. Base backup
 and restore are counted in bytes of the data folder per second of the tool, WAL in segments per second, one process for
 each segment as PostgreSQL runs it. The gate is 0.85 of bare Barman; each figure is the median of the rounds.
@@ -11,14 +9,14 @@ from __future__ import annotations
 
 import shutil
 import statistics
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import psycopg
 
+from benchmarks.gate import gate
 from stack.components.postgresql import PRIMARY
 from stack.components.s3 import s3_client
 from stack.place import key_of, place
@@ -27,10 +25,10 @@ from stack.recovery.postgresql.archive import Archive
 from stack.recovery.postgresql.walfile import SEGMENT_SIZE, Segment
 from stack.recovery.settings import RecoverySettings
 from stack.runtimes import start
-from stack.settings import load
+from stack.settings import Settings
 from stack.toolchain import Toolchain
 
-__all__ = ["main"]
+__all__ = ["measure"]
 
 _GATE = 0.85
 _ROUNDS = 3
@@ -92,9 +90,12 @@ def _fill(conninfo: str) -> None:
         db.execute("CHECKPOINT")
 
 
-def main() -> int:
-    """Measure, print, and end with 1 when the gate is missed."""
-    settings = load()
+def measure(settings: Settings) -> Iterator[str]:
+    """Yield lines of the results, from a stack of its own.
+
+    Raises:
+        GateError: the gate is missed.
+    """
     with TemporaryDirectory(prefix="engineroom-bench-") as keys:
         recovery = RecoverySettings(bucket=_BUCKET, key_file=Path(keys) / "key", archive_timeout=3600)
         key_of(settings, recovery, make=True)
@@ -108,14 +109,14 @@ def main() -> int:
             here.archive.end(here.server)
             _fill(here.server.admin.conninfo())
             bin_ = Toolchain(settings).require("barman").root / "bin"
-            return _measure(
+            yield from _measured(
                 here.archive, _Peer(here.archive, bin_), here.server.data, here.server.admin.port, stack.folder
             )
         finally:
             stack.stop()
 
 
-def _measure(archive: Archive, peer: _Peer, data: Path, port: int, folder: Path) -> int:
+def _measured(archive: Archive, peer: _Peer, data: Path, port: int, folder: Path) -> Iterator[str]:
     size = sum(path.stat().st_size for path in data.rglob("*") if path.is_file() and "pg_wal" not in path.parts)
     connect = ["--host", "127.0.0.1", "--port", str(port), "--user", "backup", "--dbname", "postgres"]
     backup = [*connect, "--immediate-checkpoint", "--jobs", "2", "--lz4", "--name"]
@@ -123,7 +124,8 @@ def _measure(archive: Archive, peer: _Peer, data: Path, port: int, folder: Path)
     times: _Times = {name: ([], []) for name in ("base backup", "restore", "WAL")}
     for number in range(_ROUNDS):
         _round(archive, peer, times, [*backup, f"round{number}"], target=folder / "restored", segments=segments)
-    return _print(times, {"base backup": size, "restore": size, "WAL": len(segments) * SEGMENT_SIZE})
+    yield f"PostgreSQL, {size / 2**20:.0f} MB of data, {len(segments)} segments of WAL, median of {_ROUNDS}:\n"
+    yield from _table(times, {"base backup": size, "restore": size, "WAL": len(segments) * SEGMENT_SIZE})
 
 
 def _set_aside(archive: Archive, data: Path) -> list[Path]:
@@ -165,23 +167,18 @@ def _round(
     times["WAL"][1].append(_timed(wal_ours))
 
 
-def _print(times: _Times, sizes: dict[str, int]) -> int:
-    missed = 0
+def _table(times: _Times, sizes: dict[str, int]) -> Iterator[str]:
+    missed = []
+    yield "| | ours, MB/s | bare barman-cloud, MB/s | ratio | gate |"
+    yield "|---|---|---|---|---|"
     for name, (bare, ours) in times.items():
         there, here = statistics.median(bare), statistics.median(ours)
         rate = sizes[name] / 2**20
         ratio = there / here
-        missed += ratio < _GATE
-        print(
-            f"{name}: {rate / here:.1f} MB/s, bare barman-cloud {rate / there:.1f} MB/s, ratio {ratio:.2f}"
-            f" (gate {_GATE}{'' if ratio >= _GATE else ', MISSED'}); seconds {_shown(ours)} beside {_shown(bare)}"
+        if ratio < _GATE:
+            missed.append(name)
+        yield (
+            f"| {name} | {rate / here:.1f} | {rate / there:.1f} | {ratio:.2f}"
+            f" | >= {_GATE} {'MISSED' if ratio < _GATE else 'held'} |"
         )
-    return 1 if missed else 0
-
-
-def _shown(values: list[float]) -> str:
-    return "/".join(f"{value:.2f}" for value in values)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    gate(not missed, f"below {_GATE} of bare barman-cloud: {', '.join(missed)}")
