@@ -32,6 +32,7 @@ pytest_plugins = [
     "steps.indexer",
     "steps.services",
     "steps.git_over_http",
+    "steps.sign_in_page",
     "steps.jobs",
     "steps.web",
     "steps.telemetry",

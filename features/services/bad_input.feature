@@ -68,3 +68,13 @@ Feature: Bad input is answered with the right status in the right form, and noth
   Scenario: A body that is cut off creates nothing
     When "ada" sends half of a request that creates the repository "ada/half" and leaves
     Then "ada" gets 404 for "GET /api/v1/repos/ada/half" within 5 seconds
+
+  @needs-local
+  Scenario: Who guesses passwords through the pages shuts out himself alone
+    Given the component "web" is ready
+    And there is a user "guessed"
+    And 10 wrong passwords of "guessed" came through the sign-in page from 127.0.0.2
+    When "guessed" signs in through the sign-in page from 127.0.0.2
+    Then the page answers 429
+    When "guessed" signs in through the sign-in page from 127.0.0.3
+    Then the page answers 303

@@ -16,6 +16,7 @@ from stack.components.services import Service, base_url
 __all__ = ["API", "Api"]
 
 API = "api"
+_WEB = "web"  # its component needs this one
 
 
 class Api(Service):
@@ -44,7 +45,9 @@ class Api(Service):
         nodes = [plan.site(name) for name in NODES if name in plan.sites]
         search = {"SEARCH_URL": base_url(plan, SEARCH)} if SEARCH in plan.sites else {}
         cache = {"REDIS_NODES": ",".join(f"{node.host}:{node.ports['server']}" for node in nodes)} if nodes else {}
-        return {**git_variables(plan), **object_variables(plan), **search, **cache}
+        # The pages ask for everybody: only whom they name may be the one that too many wrong passwords shut out.
+        pages = {"API_TRUSTED_PROXIES": f"{plan.site(_WEB).host}/32"} if _WEB in plan.sites else {}
+        return {**git_variables(plan), **object_variables(plan), **search, **cache, **pages}
 
     def secrets(self, plan: Plan) -> Mapping[str, str]:
         """Tokens and passwords of those that the stack has."""

@@ -130,9 +130,10 @@ def test_the_api_is_told_of_what_there_is(plan: Plan) -> None:
     assert whole["REDIS_NODES"].count(",") == 5
     assert whole["SEARCH_URL"] == f"http://127.0.0.1:{plan.site('search').ports['server']}"
     assert whole["S3_BUCKET"] == "forge"
-    bare = reduced(plan, "search", "objects", *NODES)
+    assert whole.get("API_TRUSTED_PROXIES") == ("127.0.0.1/32" if "web" in plan.sites else None)
+    bare = reduced(plan, "search", "objects", "web", *NODES)
     env = Api().launch(bare).env
-    assert [name for name in env if name.startswith(("REDIS_", "SEARCH_", "S3_"))] == []
+    assert [name for name in env if name.startswith(("REDIS_", "SEARCH_", "S3_", "API_TRUSTED"))] == []
     assert set(Api().files(bare)) == {"database-url", "git-token"}
 
 

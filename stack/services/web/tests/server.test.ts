@@ -6,7 +6,7 @@ import { isForeign, templates } from "@/lib/routes";
 import { cookieName, forgetToken, keepToken, readToken } from "@/lib/session";
 import { ConfigError, readConfig } from "@/server/config";
 import { Fields } from "@/server/forms";
-import { badForm, protocolRefusal, requestId, tooLong } from "@/server/heads";
+import { badForm, forwardedFor, protocolRefusal, requestId, tooLong } from "@/server/heads";
 import { Log } from "@/server/log";
 import { methodLabel, Metrics } from "@/server/metrics";
 import { cameSecurely, contentPolicy, isOurOwn, securityHeaders } from "@/server/security";
@@ -47,6 +47,15 @@ describe("heads", () => {
     for (const bad of [undefined, "", "a b", "x".repeat(65), "a\nb", "é", ["a", "b"]]) {
       expect(requestId(bad)).toMatch(/^[0-9a-f-]{36}$/);
     }
+  });
+
+  it("tells whom it comes from, as far as that can be true", () => {
+    expect(forwardedFor(undefined, "192.0.2.1")).toBe("192.0.2.1");
+    expect(forwardedFor("198.51.100.7, 2001:db8::1", "::ffff:192.0.2.1")).toBe("198.51.100.7, 2001:db8::1, ::ffff:192.0.2.1");
+    expect(forwardedFor("198.51.100.7, nobody, 192.0.2.9", "192.0.2.1")).toBe("192.0.2.9, 192.0.2.1");
+    expect(forwardedFor("198.51.100.7", undefined)).toBe("");
+    const many = Array.from({ length: 50 }, (_, number) => `198.51.100.${number}`).join(",");
+    expect(forwardedFor(many, "192.0.2.1").split(", ")).toHaveLength(10);
   });
 
   it("have their lengths", () => {

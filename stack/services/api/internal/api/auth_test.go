@@ -116,6 +116,34 @@ func TestAccessTokensAreShownOnceAndTheirScopesHold(t *testing.T) {
 	s.want(401, made["read"], "GET", "/api/v1/user", nil)
 }
 
+func TestFailuresCountForWhomATrustedProxyNames(t *testing.T) {
+	base := common(t)
+	for proxies, others := range map[string]int{"127.0.0.0/8,192.0.2.128/25": 200, "": 429} {
+		s := startOn(t, base.database, base.git, map[string]string{"API_SIGN_IN_FAILURES": "3", "API_TRUSTED_PROXIES": proxies})
+		t.Cleanup(s.stop)
+		ada := s.person("ada")
+		from := func(hops, secret string) int {
+			body := map[string]any{"username": ada.name, "password": secret}
+			return s.ask(nobody, "POST", "/api/v1/auth/login", body, "X-Forwarded-For", hops).status
+		}
+		for range 3 {
+			if status := from("192.0.2.1", "wrong"); status != 401 {
+				t.Fatal(status)
+			}
+		}
+		if status := from("192.0.2.1", password); status != 429 {
+			t.Errorf("with proxies %q the one who failed gets %d", proxies, status)
+		}
+		if status := from("192.0.2.2", password); status != others {
+			t.Errorf("with proxies %q another one gets %d instead of %d", proxies, status, others)
+		}
+		// What stands before the first hop that nobody trusts is the client's own word; a trusted one is passed over.
+		if status := from("192.0.2.2, 192.0.2.1, 192.0.2.200", password); status != 429 {
+			t.Errorf("with proxies %q a made-up hop helps: %d", proxies, status)
+		}
+	}
+}
+
 func TestTooManyFailuresAreRefusedForThatNameOnly(t *testing.T) {
 	base := common(t)
 	s := startOn(t, base.database, base.git, map[string]string{"API_SIGN_IN_FAILURES": "3", "API_SIGN_IN_WINDOW_SECONDS": "600"})

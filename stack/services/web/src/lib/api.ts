@@ -78,6 +78,7 @@ async function answered(
       body,
       token: asked.token,
       requestId: asked.id,
+      forwardedFor: asked.forwardedFor,
       signal: asked.signal,
       seconds: SECONDS,
       isStream,

@@ -24,6 +24,8 @@ export interface RequestState {
   readonly template: string;
   readonly token: string | null;
   readonly isSecure: boolean;
+  /** Whom the request comes from and by which proxies, nearest last; only as true as they are. */
+  readonly forwardedFor: string;
   readonly signal: AbortSignal;
   /** HTML that was made on the server and goes to the page as it is; see components/ready-made.tsx. */
   readonly readyMade: Map<string, string>;
@@ -44,6 +46,8 @@ export interface ApiCall {
   body?: unknown;
   token?: string | null;
   requestId: string;
+  /** Goes on as `X-Forwarded-For`. */
+  forwardedFor?: string;
   signal?: AbortSignal;
   /** For the whole answer; of a stream, for its head. */
   seconds: number;

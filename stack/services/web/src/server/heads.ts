@@ -2,6 +2,7 @@
 
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { isIP } from "node:net";
 import type { Limits } from "./config";
 
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
@@ -9,6 +10,19 @@ const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 /** The id that came with a request, if it can be one; else a new one. */
 export function requestId(given: string | string[] | undefined): string {
   return typeof given === "string" && REQUEST_ID.test(given) ? given : randomUUID();
+}
+
+/** More proxies than this stand before nobody. */
+const MOST_HOPS = 10;
+
+/**
+ * Whom a request comes from: what the proxies before us say, and last the address that it came to us from. The api
+ * reads it from its end, and only as far as it trusts; what stands before something that is no address goes no further.
+ */
+export function forwardedFor(given: string | string[] | undefined, peer: string | undefined): string {
+  const said = (Array.isArray(given) ? given.join(",") : (given ?? "")).split(",").map((hop) => hop.trim());
+  const hops = [...said, peer ?? ""];
+  return hops.slice(hops.findLastIndex((hop) => isIP(hop) === 0) + 1).slice(-MOST_HOPS).join(", ");
 }
 
 export interface Refusal {

@@ -8,7 +8,7 @@ import type { RequestState } from "../lib/bridge";
 import { isForeign, match, takesForm, UNMATCHED } from "../lib/routes";
 import type { Config } from "./config";
 import { submit } from "./forms";
-import { badForm, refusalBody, requestId, tooLong, type Refusal } from "./heads";
+import { badForm, forwardedFor, refusalBody, requestId, tooLong, type Refusal } from "./heads";
 import type { Log } from "./log";
 import { told } from "./log";
 import { methodLabel, type Metrics } from "./metrics";
@@ -86,6 +86,7 @@ export class Serving {
       method, pathname, search, template: route,
       token: readToken(request.headers.cookie, isSecure),
       isSecure,
+      forwardedFor: forwardedFor(request.headers["x-forwarded-for"], request.socket.remoteAddress),
       signal: left.signal,
       readyMade: new Map(),
       form: null, status: null, location: null, retryAfter: null, refresh: null, cookies: [],

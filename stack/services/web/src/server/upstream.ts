@@ -37,6 +37,7 @@ export function openUpstream(api: URL, tracer: Tracer, metrics: Pick<Metrics, "a
     });
     const started = performance.now();
     const headers = new Headers({ accept: "application/json", "x-request-id": call.requestId });
+    if (call.forwardedFor) headers.set("x-forwarded-for", call.forwardedFor);
     if (call.token) headers.set("authorization", `Bearer ${call.token}`);
     if (call.body !== undefined) headers.set("content-type", "application/json");
     propagation.inject(trace.setSpan(context.active(), span), headers, setter);
