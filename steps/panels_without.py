@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from stack.telemetry.board import Panel
 from stack.telemetry.panels import panels
+from stack.telemetry.slo import OBJECTIVES
 from steps.components import until
 from steps.panel_source import NoAnswerError, PanelSource
-from steps.panel_values import Seen
+from steps.panel_values import Curve, Seen
 from steps.stimuli import CARRIED, Bench
 
 __all__ = ["BUSY", "COMPONENTS", "RARE", "PanelsWithout", "drawn_from"]
@@ -58,6 +59,7 @@ RARE: dict[str, str] = {
     "overview/Alerts that fire": "an alert",
 }
 _RECENT = 3.0
+_PROMISED = {objective.name: objective.sources for objective in OBJECTIVES}
 
 
 def drawn_from(job: str) -> list[Panel]:
@@ -156,5 +158,11 @@ class PanelsWithout:
 def _of_job(seen: Seen, job: str) -> bool:
     """Whether a panel of several jobs shows something of one; one that sums them up can't tell."""
     there = seen.now()
-    jobs = {curve.labels["job"] for curve in seen.curves if curve.key in there and "job" in curve.labels}
+    jobs = {name for curve in seen.curves if curve.key in there for name in _jobs(curve)}
     return not jobs or job in jobs
+
+
+def _jobs(curve: Curve) -> Iterable[str]:
+    if "job" in curve.labels:
+        return (curve.labels["job"],)
+    return _PROMISED.get(curve.labels.get("slo", ""), ())
