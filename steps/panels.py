@@ -98,7 +98,7 @@ def told(panel_control: PanelControl, pytestconfig: pytest.Config) -> None:
 def moved(panel_control: PanelControl) -> None:
     assert panel_control.proofs, "no panel was looked at"
     failures = panel_control.failures()
-    assert not failures, f"{len(failures)} of {len(panel_control.proofs)} panels:\n" + "\n".join(failures)
+    assert not failures, f"{len(failures)} of {len(panel_control.proofs)} panels: " + " | ".join(failures)
 
 
 # -- Grafana ---------------------------------------------------------------------------------------------------------

@@ -41,6 +41,7 @@ STIMULI: dict[str, str] = {
     "redis-clients": "connections to every Redis node that stay open",
     "redis-filled": "keys written until the nodes' memory limit makes them evict",
     "redis-node-away": "two primaries of the Redis Cluster stopped: the rest is no majority, and so no cluster",
+    "redis-replica-away": "one replica of the Redis Cluster stopped: its primary has none",
     "redis-traffic": "keys set with an expiry and read in the cluster, some of them missing",
     "refused-git": "requests to the git service with a wrong token",
     "replica-paused": "replay held up on the replica, by a session that reads what was locked since, and rows written",

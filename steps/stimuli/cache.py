@@ -90,6 +90,17 @@ def nodes_away(bench: Bench) -> Iterator[None]:
 
 
 @contextmanager
+def _replica_away(bench: Bench) -> Iterator[None]:
+    with bench.redis() as client:
+        ports = {node.port for node in client.get_replicas()}  # type: ignore[no-untyped-call] # untyped in redis
+    found = [state.name for state in bench.stack.status() if _port(state.address) in ports and state.name in _NODES]
+    if not found:
+        raise NeedMissingError("redis", "The cluster has no replica")
+    with killed(found[0])(bench):
+        yield
+
+
+@contextmanager
 def _reads(bench: Bench) -> Iterator[None]:
     def read(number: int) -> None:
         with bench.redis() as client:
@@ -109,5 +120,6 @@ STIMULI: dict[str, Stimulus] = {
     "redis-clients": Stimulus(_clients, needs=_NODES),
     "redis-filled": Stimulus(filled, needs=_NODES),
     "redis-node-away": Stimulus(_reads, nodes_away, needs=_NODES),
+    "redis-replica-away": Stimulus(_reads, _replica_away, needs=_NODES),
     "redis-traffic": Stimulus(_traffic, needs=_NODES),
 }

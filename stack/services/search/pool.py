@@ -53,7 +53,8 @@ class Pool(Generic[Tool]):
             threads: how many work at once.
             waiting: how many may wait for one.
             wait_seconds: and how long.
-            broken: after these errors the tools are made anew: a connection may be lost.
+            broken: after these errors the tools are made anew: a connection may be lost. With tools that lay idle the
+                work is tried again, so it must not matter that it is done twice.
         """
         self._make = make
         self._threads = threads
@@ -112,7 +113,15 @@ class Pool(Generic[Tool]):
         try:
             tool = self._idle.get_nowait()
         except queue.Empty:
-            tool = self._make()
+            return self._with(self._make(), work)
+        try:
+            return self._with(tool, work)
+        except self._broken:
+            # It lay here while its connection was cut, by a database that was restarted for one: what was asked is not
+            # at fault, and asking again changes nothing.
+            return self._with(self._make(), work)
+
+    def _with(self, tool: Tool, work: Callable[[Tool], Answer]) -> Answer:
         try:
             answer = work(tool)
         except self._broken:

@@ -51,7 +51,7 @@ _CLUSTER = Row(
         Panel(
             "Connected replicas",
             "short",
-            "redis-node-away",
+            "redis-replica-away",
             _REDIS,
             (t(f"redis_connected_slaves{{{_ON}}}", "{{instance}}"),),
             "A primary without one loses its slots when it dies.",
