@@ -10,10 +10,12 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import api, git_http, search
+from benchmarks import api, git_http, search, web
 from reports.evidence import this_project
+from stack.errors import UsageError
 from stack.inventory import ask_git
 from stack.runtimes import reap, start
+from stack.runtimes.local import LocalStack
 from stack.settings import Settings, load
 
 _RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -43,6 +45,8 @@ def _lines(settings: Settings) -> Iterator[str]:
     begun = time.monotonic()
     stack = start(settings)
     try:
+        if not isinstance(stack, LocalStack):
+            raise UsageError("Measurements are made on the local runtime", got=stack.runtime)
         yield "## Start\n"
         yield f"From a filled cache to all {len(stack.status())} components ready: {time.monotonic() - begun:.1f} s.\n"
         yield "| component | memory, MB |"
@@ -55,6 +59,8 @@ def _lines(settings: Settings) -> Iterator[str]:
         yield from api.measure(settings, stack)
         yield "\n## Search\n"
         yield from search.measure(settings, stack)
+        yield "\n## The search page\n"
+        yield from web.measure(settings, stack)
     finally:
         stack.stop()
 

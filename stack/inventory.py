@@ -60,6 +60,8 @@ def missing_need(name: str, settings: Settings) -> str | None:
     """
     if name == "soak":
         return None if settings.soak else "it takes long: `make soak-telemetry` and ENGINEROOM_SOAK=true run it"
+    if name == "grafana":
+        return None if settings.grafana_url else "no Grafana is named: set ENGINEROOM_GRAFANA_URL and its token"
     toolchain = Toolchain(settings)
     if name in {"local", "containers", "cluster", "external"}:
         return None if settings.runtime == name else f"this run is on the runtime {settings.runtime}"

@@ -55,6 +55,7 @@ class BrowserControl:
     url: str
     folder: Path
     slow: float = 1.0
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     _playwright: Playwright | None = None
     _browser: Browser | None = None
     _page: Page | None = None
@@ -87,7 +88,10 @@ class BrowserControl:
         except Error as error:
             raise NeedMissingError("chromium", "The browser does not start", got=str(error)) from error
         context = self._browser.new_context(
-            java_script_enabled=scripts, viewport={"width": 1280, "height": 900}, base_url=self.url
+            java_script_enabled=scripts,
+            viewport={"width": 1280, "height": 900},
+            base_url=self.url,
+            extra_http_headers=dict(self.headers),
         )
         context.set_default_timeout(_SECONDS * 1000 * self.slow)
         self._page = context.new_page()

@@ -13,9 +13,12 @@ from stack.errors import NeedMissingError
 from stack.runtimes.base import Stack
 from stack.settings import Settings
 from stack.telemetry.drawing import draw
+from stack.toolchain import Toolchain
+from steps.browser import BrowserControl
 from steps.git_people import GitPeople
+from steps.grafana_source import Grafana
 from steps.panel_control import PanelControl
-from steps.panel_source import Stores, series_of
+from steps.panel_source import PanelSource, Stores, series_of
 from steps.panels_without import PanelsWithout
 from steps.people import People
 from steps.stimuli import Bench
@@ -38,9 +41,25 @@ def stores(stack: Stack, settings: Settings) -> Stores:
 
 
 @pytest.fixture
-def panel_control(bench: Bench, stores: Stores, settings: Settings) -> PanelControl:
+def panel_source(stores: Stores) -> PanelSource:
+    """Who is asked for a panel: the stores, unless a step names Grafana."""
+    return stores
+
+
+@pytest.fixture
+def panel_control(bench: Bench, panel_source: PanelSource, settings: Settings) -> PanelControl:
     """The panels of a scenario."""
-    return PanelControl(bench, stores, settings.slow)
+    return PanelControl(bench, panel_source, settings.slow)
+
+
+@pytest.fixture
+def grafana(stores: Stores, settings: Settings) -> Iterator[Grafana]:
+    """The Grafana that somebody runs; nothing of ours stays in it."""
+    address = stores.addresses.grafana
+    if address is None:
+        raise NeedMissingError("grafana", "No Grafana is named", fix="set ENGINEROOM_GRAFANA_URL and its token")
+    with Grafana(address, stores.addresses, settings.slow) as control:
+        yield control
 
 
 @pytest.fixture
@@ -80,6 +99,30 @@ def moved(panel_control: PanelControl) -> None:
     assert panel_control.proofs, "no panel was looked at"
     failures = panel_control.failures()
     assert not failures, f"{len(failures)} of {len(panel_control.proofs)} panels:\n" + "\n".join(failures)
+
+
+# -- Grafana ---------------------------------------------------------------------------------------------------------
+
+
+@given(
+    parsers.parse('the dashboard "{dashboard}" is imported into Grafana, which is asked for its panels'),
+    target_fixture="panel_source",
+)
+def imported(grafana: Grafana, dashboard: str) -> PanelSource:
+    grafana.put(dashboard)
+    return grafana
+
+
+@then(parsers.parse('there is a picture of "{dashboard}" as Grafana draws it'))
+def photographed(
+    grafana: Grafana, dashboard: str, tmp_path: Path, settings: Settings, pytestconfig: pytest.Config
+) -> None:
+    chromium = Toolchain(settings).require("chromium")
+    with BrowserControl(chromium, grafana.address.url, tmp_path, settings.slow, headers=grafana.headers) as browser:
+        browser.start()
+        browser.open(f"{grafana.path(dashboard)}?kiosk&from=now-5m&to=now")
+        assert browser.says(grafana.title(dashboard)), f"Grafana shows {browser.title()}"
+        run_context(pytestconfig).attach_picture(f"{dashboard} in Grafana", browser.picture())
 
 
 # -- a source that is away -------------------------------------------------------------------------------------------

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from json import dumps, loads
 
 import requests
+from pydantic import SecretStr
 
 from stack.errors import NeedMissingError
+from stack.forge.smsly import SmslyForge
 from stack.runtimes.base import Stack
 
 __all__ = ["VISITOR", "Answer", "People"]
@@ -20,6 +22,8 @@ __all__ = ["VISITOR", "Answer", "People"]
 VISITOR = "a visitor"
 _SECONDS = 30.0  # for one answer
 _PASSWORD = secrets.token_urlsafe(16)  # of everybody who is made up here, for one run
+_SIGNED_IN: set[tuple[str, str]] = set()  # api and name of everybody whom this run knows the password of
+_RUN = secrets.token_hex(4)  # in every e-mail address of one run
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,6 @@ class People:
     request_id: str = ""
     pull: tuple[str, int] = ("", 0)
     _tokens: dict[str, str] = field(default_factory=dict)
-    _emails: dict[str, str] = field(default_factory=dict)
 
     @property
     def url(self) -> str:
@@ -94,8 +97,8 @@ class People:
         return _PASSWORD
 
     def email(self, name: str) -> str:
-        """A user's e-mail address."""
-        return self._emails.setdefault(name, f"{name}.{secrets.token_hex(4)}@forge.example")
+        """A user's e-mail address, the same for the whole run."""
+        return f"{name}.{_RUN}@forge.example"
 
     def token(self, name: str) -> str | None:
         """A user's session token; a visitor has none. Whoever is not there yet registers."""
@@ -185,6 +188,8 @@ class People:
         body = {"username": name, "email": self.email(name), "password": _PASSWORD}
         made = _send("POST", self.url, "/api/v1/auth/register", json=body, seconds=_SECONDS * self.slow)
         login = {"username": name, "password": _PASSWORD}
+        if made.status == requests.codes.conflict and (self.url, name) not in _SIGNED_IN:
+            self._adopt(name)
         answer = _send("POST", self.url, "/api/v1/auth/login", json=login, seconds=_SECONDS * self.slow)
         if answer.status != requests.codes.ok:
             raise NeedMissingError(
@@ -193,7 +198,16 @@ class People:
                 on=self.url,
                 got=f"register {made.status}: {made.text[:200]}; login {answer.status}: {answer.text[:200]}",
             )
+        _SIGNED_IN.add((self.url, name))
         return str(answer.field("token"))
+
+    def _adopt(self, name: str) -> None:
+        """Give somebody whom an earlier run or another step made this run's password and e-mail address."""
+        database = self.stack.addresses.database
+        if database is None:
+            return
+        with SmslyForge(database.conninfo()) as forge:
+            forge.set_credentials(name, password=SecretStr(_PASSWORD), email=self.email(name))
 
 
 def _send(

@@ -81,6 +81,31 @@ class TestPeople:
         with pytest.raises(InvalidError, match="72"):
             forge.create_user("ann", password=SecretStr("x" * 73))
 
+    def test_new_credentials_end_the_sessions_of_the_old_ones(self, people: SmslyForge, conninfo: str) -> None:
+        """Password and address are the new ones, the user's sessions are gone, and nobody else's are."""
+        with psycopg.connect(conninfo) as connection:
+            connection.execute(
+                "INSERT INTO session (user_id, token_hash, expires_at)"
+                " SELECT id, sha256(username::bytea), now() + interval '1 day' FROM \"user\""
+            )
+        people.set_credentials("ANN", password=SecretStr("correct horse"), email="new@secret.example")
+        with psycopg.connect(conninfo) as connection:
+            row = connection.execute("SELECT password_hash, email FROM \"user\" WHERE username = 'ann'").fetchone()
+            left = connection.execute('SELECT username FROM session JOIN "user" u ON u.id = user_id').fetchall()
+        assert row is not None
+        assert bcrypt.checkpw(b"correct horse", row[0].encode())
+        assert row[1] == "new@secret.example"
+        assert sorted(name for (name,) in left) == ["bob", "cat", "dan"]
+
+    def test_new_credentials_of_nobody_or_taken_from_somebody_are_refused(self, people: SmslyForge) -> None:
+        """A user must be there, the address must be free, and the password must be one that bcrypt reads whole."""
+        with pytest.raises(NotFoundError):
+            people.set_credentials("nobody", password=SecretStr("correct horse"))
+        with pytest.raises(AlreadyExistsError):
+            people.set_credentials("ann", password=SecretStr("correct horse"), email="BOB@users.invalid")
+        with pytest.raises(InvalidError, match="72"):
+            people.set_credentials("ann", password=SecretStr("x" * 73))
+
     def test_a_renamed_owner_keeps_id_and_repositories(self, people: SmslyForge) -> None:
         """The name changes everywhere at once, and every repository is announced as renamed."""
         made = people.create_repository("org", "tool")

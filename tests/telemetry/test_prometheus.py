@@ -64,8 +64,9 @@ def _wait(client: Prometheus, log: Path) -> None:
     deadline = time.monotonic() + _DEADLINE
     while time.monotonic() < deadline:
         try:
-            # Two samples make a rate, and the rules have been evaluated.
-            if client.instant("count_over_time(up[1m]) >= 3") and client.instant("ALERTS{alertstate='firing'}"):
+            # Two samples make a rate, and the rules have been evaluated for as long as each alert wants to be sure.
+            firing = {each.name for each in client.alerts() if each.state == "firing"}
+            if client.instant("count_over_time(up[1m]) >= 3") and firing >= {"TargetDown", "TargetMissing"}:
                 return
         except PrometheusError:
             pass

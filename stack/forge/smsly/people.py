@@ -107,6 +107,33 @@ class People(SmslyBase):
                 raise NotFoundError("There is no such user", on=username)
             announce(connection, EventKind.USER, subject=row["id"], owner=username)
 
+    def set_credentials(self, username: str, *, password: SecretStr, email: str | None = None) -> None:
+        """Give a user another password, as an administrator does, and end the user's sessions.
+
+        Args:
+            username: whose, in any case of letters.
+            password: kept as bcrypt.
+            email: another e-mail address too, unique.
+
+        Raises:
+            NotFoundError: there is no such user.
+            AlreadyExistsError: somebody else has the e-mail address.
+            InvalidError: bcrypt can't take the password.
+        """
+        hashed = _hashed(password)
+        with self._db.transaction() as connection:
+            row = connection.execute(
+                """
+                UPDATE "user" SET password_hash = %s, email = COALESCE(%s, email), updated_at = now()
+                WHERE lower(username) = lower(%s) RETURNING id
+                """,
+                [hashed, email, username],
+            ).fetchone()
+            if row is None:
+                raise NotFoundError("There is no such user", on=username)
+            connection.execute("DELETE FROM session WHERE user_id = %s", [row["id"]])
+            announce(connection, EventKind.USER, subject=row["id"], owner=username)
+
     def create_organization(
         self,
         name: str,
