@@ -80,6 +80,10 @@ RULES = {
     ),
     "JOURNAL_DAMAGED": Rule("inspect", "a journal entry is damaged", "pushes after it come back from a later set only"),
     "JOURNAL_BEHIND": Rule("archive", "pushes wait too long to be shipped", "look at the shipper and the bucket"),
+    "JOURNAL_CLOCK": Rule("inspect", "a journal entry's own time does not fit the store's", "set the clocks right"),
+    "JOURNAL_CONFLICT": Rule(
+        "archive", "the bucket has another push under this number", "let a restored forge ship to another prefix"
+    ),
     "PACK_MISSING": Rule("inspect", "the pack of a journal entry is missing", "that push comes from a later set only"),
     "PACK_DAMAGED": Rule("inspect", "the pack of a journal entry is damaged", "that push comes from a later set only"),
     # -- sets

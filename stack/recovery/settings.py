@@ -42,6 +42,10 @@ class RecoverySettings(BaseModel):
         default=60, ge=1, description="Seconds after which a segment is archived though it is not full."
     )
     receive_every: float = Field(default=1.0, gt=0, description="Seconds between uploads of the unfinished segment.")
+    ship_every: float = Field(default=0.5, gt=0, description="Seconds between two looks for pushes to ship.")
+    ship_stale_after: float = Field(
+        default=60.0, gt=0, description="Age in seconds of a waiting push that is an alarm."
+    )
     stale_after: float = Field(default=300.0, gt=0, description="Age in seconds of the newest WAL that is an alarm.")
     base_every: float = Field(default=24.0, gt=0, description="Hours between base backups.")
     keep_days: int = Field(default=14, ge=1, description="Every point in so many days stays within reach.")

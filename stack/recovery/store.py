@@ -163,6 +163,15 @@ class Bucket:
                 self.client.abort_multipart_upload(Bucket=bucket, Key=name, UploadId=upload)
                 raise
 
+    def put_file(self, key: str, path: Path) -> None:
+        """Write an object from a file of any size, in parts where it is large; the whole object appears at once.
+
+        Raises:
+            StoreError: the store refused, or did not answer.
+        """
+        with _asking(self, key), path.open("rb") as file:
+            self.client.upload_fileobj(file, self.bucket, self._key(key))
+
     def get(self, key: str) -> bytes | None:
         """The content of an object; None when there is none.
 
