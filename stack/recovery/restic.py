@@ -132,14 +132,12 @@ class Restic:
         """Make the repository where none is.
 
         Raises:
-            RefusedError: it is there and the key is not its key.
             BackupError: it cannot be made.
         """
         if self.bucket.head(f"{layout.RESTIC}/config") is None:
             done = self.run(["init"], within=120, ok=range(256))
             if done.code != 0 and self.bucket.head(f"{layout.RESTIC}/config") is None:
                 raise self._failed("init", done)
-        self.run(["cat", "config"], within=120)
 
     def unlock(self) -> list[str]:
         """Remove locks of processes that are known to be gone; the ids of those that are left.
