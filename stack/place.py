@@ -11,9 +11,11 @@ from stack.addresses import ObjectStoreAddress, PostgresAddress
 from stack.components.postgresql import PRIMARY, administrator, owner_address
 from stack.components.postgresql_config import ARCHIVE
 from stack.errors import NeedMissingError, UsageError
+from stack.recovery.catalogue import Signer, Verifier, make_signing_key
 from stack.recovery.postgresql.archive import Archive
 from stack.recovery.sealing import SealKey, new_key
 from stack.recovery.settings import RecoverySettings
+from stack.recovery.source import ForgeObjects, Source
 from stack.recovery.store import Bucket, credentials_from
 from stack.recovery.tools import LocalGround, Programs, Server
 from stack.runtimes.base import Stack
@@ -23,9 +25,20 @@ from stack.runtimes.supervisor import service_user
 from stack.settings import Settings
 from stack.toolchain import Toolchain
 
-__all__ = ["Place", "Places", "archive_of", "key_of", "place", "programs"]
+__all__ = [
+    "Place",
+    "Places",
+    "archive_of",
+    "key_of",
+    "place",
+    "programs",
+    "restic",
+    "signer_of",
+    "source_of",
+    "verifier_of",
+]
 
-_KEY = "recovery.key"
+_KEY, _SIGNING = "recovery.key", "recovery.signing"
 _POSTGRESQL = ("postgres", "pg_ctl", "pg_receivewal", "pg_controldata")
 
 
@@ -85,6 +98,82 @@ def place(settings: Settings, stack: Stack, *, recovery: RecoverySettings | None
     )
     server = Server(administrator(plan), site.data, site.config / ARCHIVE)
     return Place(archive, server, owner_address(plan), plan.git_root)
+
+
+def restic(settings: Settings) -> Path:
+    """The program.
+
+    Raises:
+        NeedMissingError: it is not installed.
+    """
+    return Toolchain(settings).require("restic").program("restic")
+
+
+def source_of(settings: Settings, stack: Stack, *, recovery: RecoverySettings | None = None) -> Source:
+    """A running stack's forge, as it is backed up.
+
+    Raises:
+        NeedMissingError: this runtime has no such place, or a program is missing.
+    """
+    found = place(settings, stack, recovery=recovery)
+    chosen = recovery or settings.recovery
+    addresses = stack.addresses
+    if addresses.database is None:
+        raise NeedMissingError("postgresql", "This stack has no database", on=stack.name)
+    store = addresses.objects
+    return Source(
+        server=found.server,
+        database=addresses.database,
+        git_root=stack.folder / "git",
+        objects=ForgeObjects(store, chosen.forge_bucket) if store is not None else None,
+        secrets=chosen.secrets,
+        restic=restic(settings),
+        cache=stack.folder / "recovery-cache",
+    )
+
+
+def signer_of(settings: Settings, chosen: RecoverySettings, *, make: bool = False) -> Signer:
+    """What catalogues are signed with.
+
+    Args:
+        settings: where a key lies unless `[recovery]` names one.
+        chosen: the `[recovery]` table.
+        make: make one where none is, and beside it the public key.
+
+    Raises:
+        NeedMissingError: there is none.
+        UsageError: it cannot be used.
+    """
+    path = chosen.signing_key or settings.state_dir / _SIGNING
+    if make:
+        return make_signing_key(path)
+    if not path.exists():
+        raise NeedMissingError(
+            "signing-key",
+            "There is no key to sign catalogues with",
+            on=str(path),
+            fix="`engineroom backup init` makes one: keep a copy of the public key elsewhere",
+        )
+    return Signer.read(path)
+
+
+def verifier_of(settings: Settings, chosen: RecoverySettings) -> Verifier:
+    """What catalogues are checked with: the public key that `[recovery]` names, or that of the signing key.
+
+    Raises:
+        NeedMissingError: there is none.
+        UsageError: it cannot be used.
+    """
+    if chosen.public_key is not None:
+        return Verifier.read(chosen.public_key)
+    path = chosen.signing_key or settings.state_dir / _SIGNING
+    public = path.with_name(path.name + ".pub")
+    for each in (public, path):
+        if each.exists():
+            return Verifier.read(each)
+    raise NeedMissingError(
+        "public-key", "There is no key to check catalogues with", on=str(public), fix="name it in [recovery] public_key"
+    )
 
 
 def archive_of(

@@ -106,6 +106,7 @@ class Catalogue(_Told):
         refs: the ref manifest, from the database at the point: one item per git repository.
         objects: contents of the object store: one item per key.
         counts: rows of each table of the forge at the point.
+        totals: how many `refs` there are, and what the set `added` to the bucket in bytes.
         journal: the highest row of `push_journal` at the point; all up to it are in git's snapshots or the journal.
         keys: fingerprints of what is needed to read it: `seal`, `signing`, `vault/<key id>`.
         versions: of the programs and the forge: `postgresql`, `restic`, `barman`, `git`, `engineroom`, `schema`.
@@ -125,6 +126,7 @@ class Catalogue(_Told):
     refs: Part
     objects: Part
     counts: Mapping[str, int]
+    totals: Mapping[str, int] = Field(default_factory=dict)
     journal: int = 0
     keys: Mapping[str, str]
     versions: Mapping[str, str]
