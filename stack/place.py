@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.addresses import ObjectStoreAddress
-from stack.components.postgresql import PRIMARY, administrator
+from stack.addresses import ObjectStoreAddress, PostgresAddress
+from stack.components.postgresql import PRIMARY, administrator, owner_address
 from stack.components.postgresql_config import ARCHIVE
 from stack.errors import NeedMissingError, UsageError
 from stack.recovery.catalogue import Signer, Verifier, make_signing_key
@@ -44,10 +44,12 @@ _POSTGRESQL = ("postgres", "pg_ctl", "pg_receivewal", "pg_controldata")
 
 @dataclass(frozen=True)
 class Place:
-    """A stack's archive and its database server."""
+    """A stack's archive, its database server, the forge's database on it, and the folder of its git repositories."""
 
     archive: Archive
     server: Server
+    database: PostgresAddress
+    git_root: Path
 
 
 def programs(settings: Settings, stack: Stack | None = None) -> Programs:
@@ -94,7 +96,8 @@ def place(settings: Settings, stack: Stack, *, recovery: RecoverySettings | None
         pruner=pruner,
         stack=stack,
     )
-    return Place(archive, Server(administrator(plan), site.data, site.config / ARCHIVE))
+    server = Server(administrator(plan), site.data, site.config / ARCHIVE)
+    return Place(archive, server, owner_address(plan), plan.git_root)
 
 
 def restic(settings: Settings) -> Path:
@@ -114,14 +117,11 @@ def source_of(settings: Settings, stack: Stack, *, recovery: RecoverySettings | 
     """
     found = place(settings, stack, recovery=recovery)
     chosen = recovery or settings.recovery
-    addresses = stack.addresses
-    if addresses.database is None:
-        raise NeedMissingError("postgresql", "This stack has no database", on=stack.name)
-    store = addresses.objects
+    store = stack.addresses.objects
     return Source(
         server=found.server,
-        database=addresses.database,
-        git_root=stack.folder / "git",
+        database=found.database,
+        git_root=found.git_root,
         objects=ForgeObjects(store, chosen.forge_bucket) if store is not None else None,
         secrets=chosen.secrets,
         restic=restic(settings),
@@ -280,6 +280,11 @@ class Places:
         """A running stack's archive and server."""
         found = place(settings, self._find_stack(settings, run), pruner=pruner)
         return found.archive, found.server
+
+    def pushes(self, settings: Settings, run: str | None) -> tuple[Archive, PostgresAddress, Path]:
+        """A running stack's archive, the forge's database, and the folder of its git repositories."""
+        found = place(settings, self._find_stack(settings, run))
+        return found.archive, found.database, found.git_root
 
     def remote(self, settings: Settings, run: str | None, folder: Path) -> Archive:
         """An archive as another machine sees it; a stack is asked for its store only where the settings name none."""

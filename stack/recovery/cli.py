@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from reports.verdict import Finding, exit_code
+from reports.verdict import ExitCode, Finding, exit_code
 
 # What is heavy is imported by the verbs that use it: showing a help text need not load a client of S3.
 if TYPE_CHECKING:
+    from stack.addresses import PostgresAddress
     from stack.recovery.catalogue import Signer, Verifier
     from stack.recovery.postgresql.archive import Archive
     from stack.recovery.postgresql.contents import Contents
@@ -38,6 +39,9 @@ class Places(Protocol):
 
     def find(self, settings: Settings, run: str | None, *, pruner: bool = False) -> tuple[Archive, Server]:
         """A running stack's archive and server."""
+
+    def pushes(self, settings: Settings, run: str | None) -> tuple[Archive, PostgresAddress, Path]:
+        """A running stack's archive, the forge's database, and the folder of its git repositories."""
 
     def remote(self, settings: Settings, run: str | None, folder: Path) -> Archive:
         """An archive as another machine sees it, with its programs' files in `folder`; no stack need run."""
@@ -82,13 +86,26 @@ def backup() -> None:
 @_run_option
 @click.pass_obj
 def init(settings: Settings, *, create: bool, run: str | None) -> None:
-    """Claim the folder in the bucket for this server, and have it archive its WAL there. Repeating it is safe."""
+    """Claim the folder in the bucket for this server, and have it archive its WAL there. Repeating it is safe.
+
+    Refs that git has and the database does not know of are written down, so that their pushes are shipped too.
+    """
+    from stack.recovery.git import ledger  # noqa: PLC0415
+
     archive, server = _places().begin(settings, run, create=create)
     marker = archive.begin(server)
     click.echo(f"{server.admin.host}:{server.admin.port} archives to {archive.where}")
     click.echo(f"system {marker.system}, sealed with key {marker.key}: keep a copy of the key elsewhere")
     signer = _places().signer(settings, make=True)
     click.echo(f"sets are signed with key {signer.verifier.fingerprint}: whoever checks them needs the public key")
+    _, database, git_root = _places().pushes(settings, run)
+    if not ledger.is_kept(database.conninfo()):
+        click.echo("its database holds no forge yet, so there are no pushes to ship; repeat this when it does")
+        return
+    synced = ledger.sync(database.conninfo(), git_root)
+    click.echo(f"{synced.looked} git repositories, {len(synced.seen)} of them with refs that nobody had announced")
+    for repo in (*synced.missing, *synced.emptied):
+        click.echo(f"{repo} has lost its refs: the journal keeps what they were", err=True)
 
 
 @backup.command("run")
@@ -149,6 +166,37 @@ def receive(settings: Settings, *, run: str | None) -> None:
     finally:
         receiver.stop()
     click.echo(f"shipped until {receiver.shipped.at}")
+
+
+@backup.command("ship")
+@click.option("--once", is_flag=True, help="Ship what waits, and end; 2 when something still waits.")
+@_run_option
+@click.pass_obj
+def ship(settings: Settings, *, once: bool, run: str | None) -> int:
+    """Ship every accepted push, about a second after it was accepted, until Ctrl-C."""
+    from stack.recovery.git.shipper import Shipper  # noqa: PLC0415
+
+    archive, database, git_root = _places().pushes(settings, run)
+    archive.require()
+    shipper = Shipper(archive, database.conninfo(), git_root)
+    if not once:
+        click.echo(f"shipping pushes of {database.host}:{database.port} to {archive.bucket}; Ctrl-C ends it")
+        shipper.start()
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        finally:
+            shipper.stop()
+    else:
+        shipper.ship_once()
+        shipper.close()
+    done = shipper.shipped
+    if done.is_standby:
+        click.echo("another shipper is at work")
+        return int(ExitCode.COULD_NOT_VERIFY)
+    click.echo(f"{done.waiting} pushes wait, {done.rows} were shipped{': ' + done.problem if done.problem else ''}")
+    return int(ExitCode.COULD_NOT_VERIFY if done.waiting else ExitCode.PASS)
 
 
 @backup.command("list")
@@ -242,11 +290,12 @@ def probe(settings: Settings, *, run: str | None) -> int:
 @_run_option
 @click.pass_obj
 def metrics_(settings: Settings, *, file: Path | None, run: str | None) -> None:
-    """Print the health of archiving as Prometheus reads it."""
+    """Print the health of archiving, and of shipping pushes, as Prometheus reads it."""
     from stack.recovery import metrics  # noqa: PLC0415
 
     archive, server = _places().find(settings, run)
-    health = metrics.measure(archive, server)
+    _, database, _ = _places().pushes(settings, run)
+    health = metrics.measure(archive, server, database.conninfo())
     told = metrics.text(health, archive.settings.server)
     for problem in health.problems:
         click.echo(problem, err=True)

@@ -17,27 +17,34 @@ from stack.recovery.git.journal import Entry
 from stack.recovery.git.packs import Pack
 from stack.recovery.postgresql.archive import Archive
 from stack.recovery.rules import broken
-from stack.recovery.sealing import SealError
+from stack.recovery.sealing import FRAME, SealError
 from stack.recovery.store import Stored
 
-__all__ = ["Read", "fetcher", "put_pack", "read", "read_entry", "sealed", "stored"]
+__all__ = ["Read", "fetcher", "put_pack", "read", "read_entry", "sealed", "sealed_size", "stored"]
 
 _PART = 64 << 20  # bytes sealed at once
+_PART_OVERHEAD, _FRAME_OVERHEAD = 36, 20  # bytes that `stack.recovery.sealing` adds
 _WORKERS = 8
 
 
 @dataclass
 class Read:
-    """Entries that could be read, in the order of rows, and what is wrong with the others."""
+    """Entries that could be read, in the order of rows; rows of those that could not, and what is wrong with them."""
 
     entries: list[Entry] = field(default_factory=list)
     stored: dict[int, Stored] = field(default_factory=dict)
+    damaged: set[int] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
 
 
 def sealed(archive: Archive, key: str, data: bytes) -> bytes:
     """As it lies under this key in the bucket."""
     return archive.key.seal(data, key)
+
+
+def sealed_size(size: int) -> int:
+    """Bytes of a pack of this size in the bucket."""
+    return size + -(-size // _PART) * _PART_OVERHEAD + -(-size // FRAME) * _FRAME_OVERHEAD
 
 
 def put_pack(archive: Archive, pack: Pack) -> None:
@@ -110,6 +117,7 @@ def read(
             wanted, pool.map(lambda each: _opened(archive, each[1].key), wanted), strict=True
         ):
             if isinstance(entry, Finding):
+                done.damaged.add(row)
                 done.findings.append(entry)
             elif entry is not None:
                 done.entries.append(entry)

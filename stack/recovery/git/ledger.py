@@ -21,6 +21,7 @@ __all__ = [
     "Synced",
     "backlog",
     "before",
+    "is_kept",
     "look",
     "mark_shipped",
     "place_of",
@@ -77,6 +78,13 @@ class Synced:
     seen: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     emptied: list[str] = field(default_factory=list)
+
+
+def is_kept(conninfo: str) -> bool:
+    """Whether this database is a forge's, with a journal of pushes."""
+    with psycopg.connect(conninfo) as db:
+        row = db.execute("SELECT to_regclass('push_journal') IS NOT NULL").fetchone()
+    return row == (True,)
 
 
 def waiting(db: psycopg.Connection) -> list[Key]:

@@ -30,7 +30,7 @@ from stack.recovery.git.ledger import Key, Row
 from stack.recovery.git.packs import Pack
 from stack.recovery.postgresql.archive import Archive
 
-__all__ = ["STATE", "Shipped", "Shipper"]
+__all__ = ["STATE", "Shipped", "Shipper", "told"]
 
 STATE = "shipper.json"
 _SCRATCH = "shipper"
@@ -259,7 +259,7 @@ class Shipper:
             connection.close()
             return False
         self._lock = connection
-        self.shipped = _told(self._archive.folder / STATE)
+        self.shipped = told(self._archive.folder / STATE) or Shipped()
         self._archive.ground.make(self._archive.folder)
         shutil.rmtree(self._scratch, ignore_errors=True)  # what one that was killed had not shipped yet
         self._scratch.mkdir(mode=0o700)
@@ -290,7 +290,7 @@ class Shipper:
 
     def _tell(self) -> None:
         done = self.shipped
-        told = {
+        known = {
             "at": done.at.timestamp() if done.at else None,
             "rows": done.rows,
             "bytes": done.bytes,
@@ -298,17 +298,18 @@ class Shipper:
             "problem": done.problem,
         }
         with contextlib.suppress(OSError):  # a full disk must not keep pushes from being shipped
-            self._archive.ground.write(self._archive.folder / STATE, json.dumps(told).encode())
+            self._archive.ground.write(self._archive.folder / STATE, json.dumps(known).encode())
 
 
 def _identity(entry: Entry) -> tuple[object, ...]:
     return entry.row, entry.repository, entry.is_wiki, entry.moves, entry.accepted, entry.previous
 
 
-def _told(path: Path) -> Shipped:
+def told(path: Path) -> Shipped | None:
+    """What a shipper last wrote about itself; None when none ever did."""
     try:
-        told = json.loads(path.read_text("utf-8"))
-        at = datetime.fromtimestamp(told["at"], UTC) if told["at"] else None
-        return Shipped(at, int(told["rows"]), int(told["bytes"]), failures=int(told["failures"]))
+        known = json.loads(path.read_text("utf-8"))
+        at = datetime.fromtimestamp(known["at"], UTC) if known["at"] else None
+        return Shipped(at, int(known["rows"]), int(known["bytes"]), failures=int(known["failures"]))
     except (OSError, ValueError, KeyError, TypeError):
-        return Shipped()
+        return None
