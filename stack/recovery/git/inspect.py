@@ -106,12 +106,11 @@ def _chains(archive: Archive, read: Read, floor: int, known: Mapping[Key, int]) 
 
 
 def _clocks(archive: Archive, read: Read) -> list[Finding]:
-    """Restores to a time choose by these times, so they must mean the same everywhere."""
+    """Restores to a time choose by these times. What is copied to another bucket is younger there, and never older."""
     findings = []
     for entry in read.entries:
         stored = read.stored[entry.row]
-        off = stored.modified - entry.shipped
-        if abs(off) > _SKEW or entry.accepted - entry.shipped > _SKEW:
+        if entry.shipped - stored.modified > _SKEW or entry.accepted - entry.shipped > _SKEW:
             message = f"{archive.bucket}/{stored.key} says {entry.shipped}, the store {stored.modified}"
             findings.append(broken("JOURNAL_CLOCK", message, evidence=f"accepted {entry.accepted}"))
     return findings
