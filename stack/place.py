@@ -117,14 +117,11 @@ def source_of(settings: Settings, stack: Stack, *, recovery: RecoverySettings | 
     """
     found = place(settings, stack, recovery=recovery)
     chosen = recovery or settings.recovery
-    addresses = stack.addresses
-    if addresses.database is None:
-        raise NeedMissingError("postgresql", "This stack has no database", on=stack.name)
-    store = addresses.objects
+    store = stack.addresses.objects
     return Source(
         server=found.server,
-        database=addresses.database,
-        git_root=stack.folder / "git",
+        database=found.database,
+        git_root=found.git_root,
         objects=ForgeObjects(store, chosen.forge_bucket) if store is not None else None,
         secrets=chosen.secrets,
         restic=restic(settings),
@@ -294,3 +291,30 @@ class Places:
         named = settings.recovery.endpoint is not None and settings.recovery.writer is not None
         store = None if named else self._find_stack(settings, run).addresses.objects
         return archive_of(settings, folder, store=store)
+
+    def source(self, settings: Settings, run: str | None) -> Source:
+        """Everything of a running stack that goes into a set."""
+        return source_of(settings, self._find_stack(settings, run))
+
+    def sealed(self, settings: Settings, run: str | None) -> tuple[Bucket, SealKey | None]:
+        """The archive's bucket, and the key if it is at hand; no stack need run, and no program is needed."""
+        chosen = settings.recovery
+        named = chosen.endpoint is not None and chosen.writer is not None
+        store = None if named else self._find_stack(settings, run).addresses.objects
+        bucket = Bucket(_store(chosen, store, pruner=False), chosen.bucket, chosen.prefix)
+        try:
+            return bucket, key_of(settings, chosen)
+        except NeedMissingError:
+            return bucket, None
+
+    def signer(self, settings: Settings, *, make: bool = False) -> Signer:
+        """What catalogues are signed with."""
+        return signer_of(settings, settings.recovery, make=make)
+
+    def verifier(self, settings: Settings) -> Verifier:
+        """What they are checked with."""
+        return verifier_of(settings, settings.recovery)
+
+    def program(self, settings: Settings, name: str) -> Path:
+        """A program of the toolchain that has its name."""
+        return Toolchain(settings).require(name).program(name)

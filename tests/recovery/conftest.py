@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
@@ -64,6 +64,20 @@ class MemoryBucket(Bucket):
     def put_file(self, key: str, path: Path) -> None:
         """See `Bucket`."""
         self.put(key, path.read_bytes())
+
+    def put_parts(self, key: str, parts: Iterable[bytes]) -> None:
+        """See `Bucket`."""
+        self.put(key, b"".join(parts))
+
+    def require(self) -> None:
+        """See `Bucket`: it is always there."""
+
+    def delete(self, keys: Iterable[str]) -> int:
+        """See `Bucket`."""
+        wanted = list(keys)
+        for key in wanted:
+            self.objects.pop(key, None)
+        return len(wanted)
 
     def get(self, key: str) -> bytes | None:
         """See `Bucket`."""
