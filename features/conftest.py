@@ -39,6 +39,7 @@ pytest_plugins = [
     "steps.alerts",
     "steps.recovery",
     "steps.recovery_pushes",
+    "steps.recovery_sets",
 ]
 
 ENGINES = ["opensearch", "meilisearch"]

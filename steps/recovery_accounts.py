@@ -23,6 +23,8 @@ def make_account(store: ObjectStoreAddress) -> ObjectStoreAddress:
     request = AWSRequest("PATCH", f"{store.endpoint}/create-user", data=body.encode())
     own = Credentials(store.access_key, store.secret_key.get_secret_value())
     S3SigV4Auth(own, "s3", store.region).add_auth(request)
-    answer = requests.patch(request.url, data=body.encode(), headers=dict(request.headers), timeout=10)
+    answer = requests.patch(
+        f"{store.endpoint}/create-user", data=body.encode(), headers=dict(request.headers), timeout=10
+    )
     assert answer.status_code == requests.codes.created, f"no account was made: {answer.status_code} {answer.text}"
     return store.model_copy(update={"access_key": access, "secret_key": SecretStr(secret)})

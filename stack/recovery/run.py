@@ -27,7 +27,7 @@ from stack.recovery.postgresql.walfile import Segment, without_suffix
 from stack.recovery.restic import Restic
 from stack.recovery.rules import RULES, broken
 from stack.recovery.sealed import Sealed
-from stack.recovery.sets import check_set, fell, list_sets, newest
+from stack.recovery.sets import FELL, check_set, fell, list_sets, newest
 from stack.recovery.source import Source
 
 __all__ = ["Made", "restic_of", "run_backup"]
@@ -157,7 +157,11 @@ class _Run:
         )
         with self._stage("catalogue"):
             catalogue = self._catalogue(set_id, name, started, parts, label)
-            self._look_at(catalogue, before, accept=accept)
+            fallen = fell(before, catalogue, self._archive.settings.may_fall) if before is not None else []
+            if fallen:
+                told = "; ".join(each.message for each in fallen)
+                catalogue = catalogue.model_copy(update={"left_out": {**catalogue.left_out, FELL: told}})
+            self._look_at(catalogue, accept=accept)
             self._sign(catalogue)
         return Made(catalogue, self._findings, self._seconds)
 
@@ -255,18 +259,16 @@ class _Run:
             where = f"{self._archive.bucket}/{key}"
             raise BackupError("BACKUP_FAILED", "There is a catalogue of this set already", on=where)
 
-    def _look_at(self, catalogue: Catalogue, before: Catalogue | None, *, accept: bool) -> None:
+    def _look_at(self, catalogue: Catalogue, *, accept: bool) -> None:
         """What the programs said is not believed before the bucket was looked at."""
-        if before is not None and not accept:
-            fallen = fell(before, catalogue, self._archive.settings.may_fall)
-            if fallen:
-                raise RefusedError(
-                    "REPOSITORIES_FELL",
-                    "There is far less than in the set before, so this one does not count",
-                    on=str(self._archive.bucket),
-                    got="; ".join(each.message for each in fallen),
-                    fix=RULES["REPOSITORIES_FELL"].fix,
-                )
+        if FELL in catalogue.left_out and not accept:
+            raise RefusedError(
+                "REPOSITORIES_FELL",
+                "There is far less than in the set before, so this one does not count",
+                on=str(self._archive.bucket),
+                got=catalogue.left_out[FELL],
+                fix=RULES["REPOSITORIES_FELL"].fix,
+            )
         known = {(each.rule, each.message) for each in self._findings}
         for finding in check_set(self._archive.bucket, catalogue, key=self._archive.key):
             if finding.rule in _NEEDED:

@@ -23,8 +23,10 @@ from stack.recovery.secrets import SECRETS
 from stack.recovery.settings import RecoverySettings
 from stack.recovery.store import Bucket, Stored
 
-__all__ = ["Listed", "check_set", "check_sets", "find_set", "list_sets", "newest"]
+__all__ = ["FELL", "Listed", "check_set", "check_sets", "fell", "find_set", "list_sets", "newest"]
 
+FELL = "fell"
+"""In a catalogue's `left_out`: there is far less than in the set before, and a person said that this is meant."""
 _KEY = re.compile(r"sets/([^/]+)/(.+)")
 _ID_TIME = "%Y%m%dT%H%M%SZ"
 _SKEW = timedelta(minutes=5)
@@ -150,7 +152,7 @@ def check_sets(
         else:
             findings += _clock(each)
             findings += check_set(bucket, each.catalogue, key=key, inventory=inventory)
-            if before is not None:
+            if before is not None and FELL not in each.catalogue.left_out:
                 findings += fell(before, each.catalogue, settings.may_fall)
             before = each.catalogue
     return sets, findings
