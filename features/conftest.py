@@ -38,6 +38,7 @@ pytest_plugins = [
     "steps.panels",
     "steps.alerts",
     "steps.recovery",
+    "steps.recovery_pushes",
     "steps.recovery_sets",
 ]
 

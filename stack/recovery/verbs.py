@@ -9,17 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import psycopg
 
 from reports.verdict import Finding
-from stack.errors import UsageError
+from stack.errors import NeedMissingError, UsageError
 from stack.recovery.copying import copy_archive
 from stack.recovery.deep import check_deep
+from stack.recovery.git import inspect as pushes
+from stack.recovery.git import ledger
 from stack.recovery.postgresql import inspect
 from stack.recovery.postgresql.base import only_one
 from stack.recovery.postgresql.walfile import show_lsn
 from stack.recovery.prune import prune_sets, surplus_sets
 from stack.recovery.rights import probe_lock, probe_rights
+from stack.recovery.rules import broken
 from stack.recovery.run import run_backup
+from stack.recovery.sealed import Sealed
 from stack.recovery.sets import Listed, check_sets, list_sets
 from stack.recovery.store import Bucket, credentials_from
 
@@ -62,9 +67,14 @@ def described(places: Places, settings: Settings, run: str | None) -> dict[str, 
 
 
 def check(places: Places, settings: Settings, run: str | None, *, deep: bool) -> list[Finding]:
-    """Judge the sets; with the seal key and everything of the database's too, if its programs are here."""
+    """Judge the sets; with the seal key the pushes too, and if asked everything of the database."""
     bucket, key = places.sealed(settings, run)
     sets, findings = check_sets(bucket, places.verifier(settings), settings.recovery, key=key)
+    # What the oldest set holds of pushes may have been pruned from the journal.
+    floor = min((each.catalogue.journal for each in sets if each.catalogue is not None), default=0)
+    if key is not None:
+        findings += pushes.check(Sealed(bucket, key), floor=floor, deep=deep)
+    findings += _pushes_of(places, settings, run, floor)
     if not deep:
         return findings
     if key is None:
@@ -82,6 +92,21 @@ def check(places: Places, settings: Settings, run: str | None, *, deep: bool) ->
         catalogues = [each.catalogue for each in sets if each.catalogue is not None]
         findings += check_deep(archive, catalogues, restic, progress=lambda text: click.echo(f"  {text}", err=True))
     return findings
+
+
+def _pushes_of(places: Places, settings: Settings, run: str | None, floor: int) -> list[Finding]:
+    """What the forge's database says of pushes, where its stack runs here; the bucket is judged without it as well."""
+    try:
+        archive, database, _ = places.pushes(settings, run)
+    except (NeedMissingError, UsageError):
+        return []
+    conninfo = database.conninfo()
+    try:
+        if not ledger.is_kept(conninfo):
+            return []
+        return pushes.behind(archive, conninfo) + pushes.shipped(archive, conninfo, floor=floor)
+    except psycopg.Error as error:
+        return [broken("INTEGRITY_UNKNOWN", "the forge's database could not be asked", evidence=str(error).strip())]
 
 
 def prune(places: Places, settings: Settings, run: str | None, *, yes: bool) -> None:

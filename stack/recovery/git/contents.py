@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from pydantic import ValidationError
 
@@ -15,16 +16,27 @@ from stack.recovery import layout
 from stack.recovery.errors import RestoreError, StoreError
 from stack.recovery.git.journal import Entry
 from stack.recovery.git.packs import Pack
-from stack.recovery.postgresql.archive import Archive
 from stack.recovery.rules import broken
-from stack.recovery.sealing import FRAME, SealError
-from stack.recovery.store import Stored
+from stack.recovery.sealing import FRAME, SealError, SealKey
+from stack.recovery.store import Bucket, Stored
 
-__all__ = ["Read", "fetcher", "put_pack", "read", "read_entry", "sealed", "sealed_size", "stored"]
+__all__ = ["Held", "Read", "fetcher", "put_pack", "read", "read_entry", "sealed", "sealed_size", "stored"]
 
 _PART = 64 << 20  # bytes sealed at once
 _PART_OVERHEAD, _FRAME_OVERHEAD = 36, 20  # bytes that `stack.recovery.sealing` adds
 _WORKERS = 8
+
+
+class Held(Protocol):
+    """A bucket and the key that what is in it was sealed with: an archive, or less."""
+
+    @property
+    def bucket(self) -> Bucket:
+        """Where."""
+
+    @property
+    def key(self) -> SealKey:
+        """What opens it."""
 
 
 @dataclass
@@ -37,7 +49,7 @@ class Read:
     findings: list[Finding] = field(default_factory=list)
 
 
-def sealed(archive: Archive, key: str, data: bytes) -> bytes:
+def sealed(archive: Held, key: str, data: bytes) -> bytes:
     """As it lies under this key in the bucket."""
     return archive.key.seal(data, key)
 
@@ -47,7 +59,7 @@ def sealed_size(size: int) -> int:
     return size + -(-size // _PART) * _PART_OVERHEAD + -(-size // FRAME) * _FRAME_OVERHEAD
 
 
-def put_pack(archive: Archive, pack: Pack) -> None:
+def put_pack(archive: Held, pack: Pack) -> None:
     """Upload a pack, unless it is there.
 
     Raises:
@@ -69,14 +81,14 @@ def put_pack(archive: Archive, pack: Pack) -> None:
     whole.unlink()
 
 
-def stored(archive: Archive, repositories: Iterable[int] | None = None) -> Iterator[Stored]:
+def stored(archive: Held, repositories: Iterable[int] | None = None) -> Iterator[Stored]:
     """Entries as the bucket lists them: of all repositories, or of some."""
     below = [layout.JOURNAL] if repositories is None else [f"{layout.JOURNAL}{each}/" for each in repositories]
     for prefix in below:
         yield from (found for found in archive.bucket.list(prefix) if layout.entry_id(found.key) is not None)
 
 
-def read_entry(archive: Archive, key: str) -> Entry | None:
+def read_entry(archive: Held, key: str) -> Entry | None:
     """One entry; None when there is none.
 
     Raises:
@@ -89,7 +101,7 @@ def read_entry(archive: Archive, key: str) -> Entry | None:
 
 
 def read(
-    archive: Archive,
+    archive: Held,
     repositories: Iterable[int] | None = None,
     *,
     after: int = 0,
@@ -126,7 +138,7 @@ def read(
     return done
 
 
-def _opened(archive: Archive, key: str) -> Entry | Finding | None:
+def _opened(archive: Held, key: str) -> Entry | Finding | None:
     where = f"{archive.bucket}/{key}"
     try:
         entry = read_entry(archive, key)
@@ -139,7 +151,7 @@ def _opened(archive: Archive, key: str) -> Entry | Finding | None:
     return entry
 
 
-def fetcher(archive: Archive, folder: Path) -> Callable[[str], Path]:
+def fetcher(archive: Held, folder: Path) -> Callable[[str], Path]:
     """A function that brings a pack into a folder and opens it.
 
     It raises RestoreError `PACK_MISSING`, `PACK_DAMAGED` or `KEY_WRONG`; StoreError when the store does not answer.

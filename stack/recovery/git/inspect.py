@@ -14,7 +14,7 @@ from stack.forge.errors import GitError
 from stack.recovery import layout
 from stack.recovery.errors import RecoveryError
 from stack.recovery.git import contents, ledger, packs
-from stack.recovery.git.contents import Read
+from stack.recovery.git.contents import Held, Read
 from stack.recovery.git.journal import Entry
 from stack.recovery.git.ledger import Key
 from stack.recovery.postgresql.archive import Archive
@@ -26,7 +26,7 @@ _SKEW = timedelta(minutes=5)  # more than clocks differ that somebody looks afte
 
 
 def check(
-    archive: Archive,
+    archive: Held,
     *,
     floor: int = 0,
     known: Mapping[Key, int] | None = None,
@@ -59,18 +59,17 @@ def check(
     return findings
 
 
-def shipped(archive: Archive, conninfo: str) -> list[Finding]:
-    """Compare the bucket with the rows that the database says are shipped.
+def shipped(archive: Held, conninfo: str, *, floor: int = 0) -> list[Finding]:
+    """Compare the bucket with the rows after `floor` that the database says are shipped.
 
     Raises:
         StoreError: the store did not answer.
     """
-    there = {layout.entry_id(stored.key) for stored in contents.stored(archive)}
-    lowest = min((each[1] for each in there if each is not None), default=0)
     with psycopg.connect(conninfo) as db:
         rows = db.execute(
-            "SELECT repository_id, id FROM push_journal WHERE shipped_at IS NOT NULL AND id >= %s", (lowest,)
+            "SELECT repository_id, id FROM push_journal WHERE shipped_at IS NOT NULL AND id > %s ORDER BY id", (floor,)
         ).fetchall()
+    there = {layout.entry_id(stored.key) for stored in contents.stored(archive)}
     return [
         broken("JOURNAL_GAP", f"{archive.bucket}/{layout.entry(*row)} was shipped, and is not there")
         for row in rows
@@ -87,7 +86,7 @@ def behind(archive: Archive, conninfo: str) -> list[Finding]:
     return [broken("JOURNAL_BEHIND", f"{left.rows} pushes wait, the oldest for {left.lag:.0f} s")]
 
 
-def _chains(archive: Archive, read: Read, floor: int, known: Mapping[Key, int]) -> list[Finding]:
+def _chains(archive: Held, read: Read, floor: int, known: Mapping[Key, int]) -> list[Finding]:
     findings = []
     newest: dict[Key, int] = {}
     for entry in read.entries:
@@ -105,19 +104,18 @@ def _chains(archive: Archive, read: Read, floor: int, known: Mapping[Key, int]) 
     return findings
 
 
-def _clocks(archive: Archive, read: Read) -> list[Finding]:
-    """Restores to a time choose by these times, so they must mean the same everywhere."""
+def _clocks(archive: Held, read: Read) -> list[Finding]:
+    """Restores to a time choose by these times. What is copied to another bucket is younger there, and never older."""
     findings = []
     for entry in read.entries:
         stored = read.stored[entry.row]
-        off = stored.modified - entry.shipped
-        if abs(off) > _SKEW or entry.accepted - entry.shipped > _SKEW:
+        if entry.shipped - stored.modified > _SKEW or entry.accepted - entry.shipped > _SKEW:
             message = f"{archive.bucket}/{stored.key} says {entry.shipped}, the store {stored.modified}"
             findings.append(broken("JOURNAL_CLOCK", message, evidence=f"accepted {entry.accepted}"))
     return findings
 
 
-def _opened(archive: Archive, entries: list[Entry], where: str) -> list[Finding]:
+def _opened(archive: Held, entries: list[Entry], where: str) -> list[Finding]:
     sha256 = entries[0].pack or ""
     with TemporaryDirectory(prefix="engineroom-") as folder:
         try:

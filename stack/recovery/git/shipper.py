@@ -88,6 +88,11 @@ class Shipper:
         self._counting = threading.Lock()
         self.shipped = Shipped()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether its thread runs, and was not told to end."""
+        return self._thread is not None and self._thread.is_alive() and not self._stop.is_set()
+
     def start(self) -> None:
         """Run in a thread."""
         self._thread = threading.Thread(target=self.run, name="push-shipper", daemon=True)
