@@ -83,6 +83,7 @@ class SetSite:
         self.place: Place = place(self.settings, self.stack, recovery=self.recovery)
         self.archive.begin(self.place.server)
         self.source = source_of(self.settings, self.stack, recovery=self.recovery)
+        self.has_passed = False
         self.first = self.take("first")
         self.first_bytes = self.size()
 

@@ -67,7 +67,7 @@ Feature: A set holds one moment of the whole forge
       | a snapshot          | SNAPSHOT_DAMAGED  |
 
   Scenario: An interrupted upload is no set
-    Given a copy of the sets
+    Given a copy of the sets with another one that is younger
     When the newest catalogue is not there yet in the copy
     Then the set before it is the newest one of the copy
 

@@ -170,17 +170,17 @@ def _add_pushes(doomed: Doomed, archive: Archive, now: datetime) -> None:
     """Pushes up to the oldest kept set are in its snapshots; packs that no later push names go with them."""
     floor = min(catalogue.journal for catalogue in doomed.kept)
     spared = _not_whole(archive, doomed.kept)
-    staying = []
+    staying: set[int] = set()
     for stored in archive.bucket.list(layout.JOURNAL):
         repository, row = layout.entry_id(stored.key) or (0, floor + 1)
         if row <= floor and repository not in spared:
             doomed.objects.append(stored)
         else:
-            staying.append(row)
+            staying.add(row)
     left = pushes.read(archive, after=min(staying, default=floor + 1) - 1)
     if left.findings:
         return  # nobody knows which packs the unreadable ones need
-    needed = {layout.pack(entry.pack) for entry in left.entries if entry.pack is not None}
+    needed = {layout.pack(entry.pack) for entry in left.entries if entry.pack is not None and entry.row in staying}
     doomed.objects += [
         stored
         for stored in archive.bucket.list(layout.PACKS)
