@@ -42,7 +42,7 @@ class RecoverySettings(BaseModel):
         default=60, ge=1, description="Seconds after which a segment is archived though it is not full."
     )
     receive_every: float = Field(default=1.0, gt=0, description="Seconds between uploads of the unfinished segment.")
-    ship_every: float = Field(default=0.5, gt=0, description="Seconds between two looks for pushes to ship.")
+    ship_every: float = Field(default=0.2, gt=0, description="Seconds between two looks for pushes to ship.")
     ship_stale_after: float = Field(
         default=60.0, gt=0, description="Age in seconds of a waiting push that is an alarm."
     )

@@ -12,7 +12,7 @@ import pytest
 from stack.forge.gitenv import git
 from stack.forge.hosting import Hosting
 from stack.recovery import layout
-from stack.recovery.git import contents
+from stack.recovery.git import contents, inspect, ledger, packs
 from stack.recovery.git.journal import Entry
 from stack.recovery.git.shipper import Shipped, Shipper
 from stack.recovery.postgresql.archive import Archive
@@ -285,3 +285,75 @@ def test_pushes_to_many_repositories_at_once(hosting: Hosting, shipper: Shipper,
     ok(shipper.ship_once(), 24)
     for author, wanted in zip(authors, commits, strict=True):
         assert [entry.moves[0].new for entry in entries(archive) if entry.repository == author.id] == wanted
+
+
+@pytest.mark.parametrize("write", range(6))
+def test_wherever_it_is_cut_off_the_next_one_completes_it(
+    author: Author, shipper: Shipper, archive: Archive, conninfo: str, write: int
+) -> None:
+    """Before each write to the bucket in turn: nothing is lost, nothing is there twice, all of it opens."""
+    bucket = archive.bucket
+    assert isinstance(bucket, MemoryBucket)
+    author.push("one")
+    shipper.ship_once()
+    author.push("two")
+    author.wiki("home")
+    author.push("three", branch="topic")
+    writes = iter(range(100))
+    bucket.fails = lambda _key: next(writes) >= write
+    shipper.ship_once()
+    shipper.close()
+    bucket.fails = lambda _key: False
+    second = Shipper(archive, conninfo, author.hosting.repositories.root)
+    assert second.ship_once().waiting == 0
+    second.close()
+    assert inspect.check(archive, deep=True) == []
+    assert inspect.shipped(archive, conninfo) == []
+
+
+def test_one_that_is_killed_before_it_marks_its_rows_is_completed(
+    author: Author, shipper: Shipper, archive: Archive, conninfo: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Everything is in the bucket, and the database does not know; more pushes came since."""
+    author.push("one")
+    author.push("two")
+    with monkeypatch.context() as patched:
+        patched.setattr(ledger, "mark_shipped", lambda _db, _ids: (_ for _ in ()).throw(OSError("killed")))
+        assert shipper.ship_once().waiting == 2
+    shipper.close()
+    author.push("three")
+    second = Shipper(archive, conninfo, author.hosting.repositories.root)
+    assert second.ship_once().waiting == 0
+    second.close()
+    assert inspect.check(archive, deep=True) == []
+
+
+def test_a_repository_that_lost_all_its_refs_is_told_and_not_copied(
+    author: Author, shipper: Shipper, archive: Archive, conninfo: str
+) -> None:
+    """Somebody says that something moved, and everything is gone: the journal keeps what it was."""
+    commit = author.push("one")
+    shipper.ship_once()
+    author.hosting.repositories.update_ref("ada/engine.git", "refs/heads/main", None)
+    author.hosting.announce("ada", "engine", [])
+    shipped = shipper.ship_once()
+    assert "lost all its refs" in shipped.problem
+    assert (shipped.waiting, shipped.failures) == (0, 1)
+    assert [entry.moves for entry in entries(archive)][1:] == [()]
+    with psycopg.connect(conninfo) as db:
+        assert db.execute("SELECT oid FROM repository_ref").fetchall() == [(commit,)]
+
+
+def test_packs_of_sha256_repositories_stand_alone_too(tmp_path: Path) -> None:
+    """Ids are longer there, and so is the index."""
+    repo = tmp_path / "repo.git"
+    git(["init", "--quiet", "--bare", "--template=", "--object-format=sha256", repo])
+    stream = b"commit refs/heads/main\ncommitter A <a@x> 1 +0000\ndata 1\nx\nM 644 inline f\ndata 1\ny\n"
+    git(["fast-import", "--quiet"], git_dir=repo, stdin=stream)
+    commit = git(["rev-parse", "main"], git_dir=repo).text.strip()
+    made, lost = packs.make(repo, [commit], [], tmp_path)
+    assert made is not None
+    assert (len(commit), made.index.count, lost) == (64, 3, [])
+    assert commit in made.index
+    assert "0" * 64 not in made.index
+    assert packs.make(repo, [commit], [commit, "a" * 64], tmp_path) == (None, [])

@@ -167,21 +167,24 @@ class Shipper:
             return ""
         try:
             with self._connection() as db:
-                self._ship_repository(db, key)
+                return self._ship_repository(db, key)
         except (RecoveryError, ForgeError, psycopg.Error, OSError) as error:
             if isinstance(error, StoreError):
                 away.set()
             return f"repository {key[0]}{' wiki' if key[1] else ''}: {str(error).partition(chr(10))[0]}"
-        return ""
 
-    def _ship_repository(self, db: psycopg.Connection, key: Key) -> None:
+    def _ship_repository(self, db: psycopg.Connection, key: Key) -> str:
+        """Ship its rows; what somebody should know of it."""
+        problem = ""
         rows = ledger.rows(db, key, limit=_ROWS)
         if any(row.doubtful for row in rows):
             found = ledger.look(db, self._git_root, key)
             if found == "seen":
                 rows = ledger.rows(db, key, limit=_ROWS)
+            if found == "emptied":
+                problem = f"{rows[-1].owner}/{rows[-1].name} has lost all its refs: the journal keeps what they were"
         if not rows:
-            return
+            return problem
         place = ledger.place_of(db, self._git_root, key)
         if place is not None and not (place / "HEAD").is_file():
             # Renamed just now, or lost. What it brought may still come back with its folder, so nothing is given up.
@@ -199,6 +202,7 @@ class Shipper:
                 for move in row.moves:
                     if move.new is None:
                         state.pop(move.ref, None)
+        return problem
 
     def _ship_batch(self, place: Path | None, batch: list[Row], state: dict[str, str]) -> int:
         """Upload the pack of some rows and their entries; bytes of the pack."""
