@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import api, git_http, recovery, search, web
+from benchmarks import api, git_http, pushes, recovery, search, web
 from reports.evidence import this_project
 from stack.errors import UsageError
 from stack.inventory import ask_git
@@ -55,6 +55,8 @@ def _lines(settings: Settings) -> Iterator[str]:
             yield f"| {state.name} | {(state.rss_bytes or 0) / 2**20:.0f} |"
         yield "\n## Git over HTTP\n"
         yield from git_http.measure(settings, stack)
+        yield "\n## Pushes that are shipped\n"
+        yield from pushes.measure(settings, stack)
         yield "\n## The api\n"
         yield from api.measure(settings, stack)
         yield "\n## Search\n"

@@ -39,6 +39,8 @@ pytest_plugins = [
     "steps.panels",
     "steps.alerts",
     "steps.recovery",
+    "steps.recovery_pushes",
+    "steps.recovery_sets",
 ]
 
 ENGINES = ["opensearch", "meilisearch"]

@@ -7,13 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.addresses import ObjectStoreAddress
-from stack.components.postgresql import PRIMARY, administrator
+from stack.addresses import ObjectStoreAddress, PostgresAddress
+from stack.components.postgresql import PRIMARY, administrator, owner_address
 from stack.components.postgresql_config import ARCHIVE
 from stack.errors import NeedMissingError, UsageError
+from stack.recovery.catalogue import Signer, Verifier, make_signing_key
 from stack.recovery.postgresql.archive import Archive
 from stack.recovery.sealing import SealKey, new_key
 from stack.recovery.settings import RecoverySettings
+from stack.recovery.source import ForgeObjects, Source
 from stack.recovery.store import Bucket, credentials_from
 from stack.recovery.tools import LocalGround, Programs, Server
 from stack.runtimes.base import Stack
@@ -23,18 +25,31 @@ from stack.runtimes.supervisor import service_user
 from stack.settings import Settings
 from stack.toolchain import Toolchain
 
-__all__ = ["Place", "Places", "archive_of", "key_of", "place", "programs"]
+__all__ = [
+    "Place",
+    "Places",
+    "archive_of",
+    "key_of",
+    "place",
+    "programs",
+    "restic",
+    "signer_of",
+    "source_of",
+    "verifier_of",
+]
 
-_KEY = "recovery.key"
+_KEY, _SIGNING = "recovery.key", "recovery.signing"
 _POSTGRESQL = ("postgres", "pg_ctl", "pg_receivewal", "pg_controldata")
 
 
 @dataclass(frozen=True)
 class Place:
-    """A stack's archive and its database server."""
+    """A stack's archive, its database server, the forge's database on it, and the folder of its git repositories."""
 
     archive: Archive
     server: Server
+    database: PostgresAddress
+    git_root: Path
 
 
 def programs(settings: Settings, stack: Stack | None = None) -> Programs:
@@ -81,7 +96,81 @@ def place(settings: Settings, stack: Stack, *, recovery: RecoverySettings | None
         pruner=pruner,
         stack=stack,
     )
-    return Place(archive, Server(administrator(plan), site.data, site.config / ARCHIVE))
+    server = Server(administrator(plan), site.data, site.config / ARCHIVE)
+    return Place(archive, server, owner_address(plan), plan.git_root)
+
+
+def restic(settings: Settings) -> Path:
+    """The program.
+
+    Raises:
+        NeedMissingError: it is not installed.
+    """
+    return Toolchain(settings).require("restic").program("restic")
+
+
+def source_of(settings: Settings, stack: Stack, *, recovery: RecoverySettings | None = None) -> Source:
+    """A running stack's forge, as it is backed up.
+
+    Raises:
+        NeedMissingError: this runtime has no such place, or a program is missing.
+    """
+    found = place(settings, stack, recovery=recovery)
+    chosen = recovery or settings.recovery
+    store = stack.addresses.objects
+    return Source(
+        server=found.server,
+        database=found.database,
+        git_root=found.git_root,
+        objects=ForgeObjects(store, chosen.forge_bucket) if store is not None else None,
+        secrets=chosen.secrets,
+        restic=restic(settings),
+        cache=stack.folder / "recovery-cache",
+    )
+
+
+def signer_of(settings: Settings, chosen: RecoverySettings, *, make: bool = False) -> Signer:
+    """What catalogues are signed with.
+
+    Args:
+        settings: where a key lies unless `[recovery]` names one.
+        chosen: the `[recovery]` table.
+        make: make one where none is, and beside it the public key.
+
+    Raises:
+        NeedMissingError: there is none.
+        UsageError: it cannot be used.
+    """
+    path = chosen.signing_key or settings.state_dir / _SIGNING
+    if make:
+        return make_signing_key(path)
+    if not path.exists():
+        raise NeedMissingError(
+            "signing-key",
+            "There is no key to sign catalogues with",
+            on=str(path),
+            fix="`engineroom backup init` makes one: keep a copy of the public key elsewhere",
+        )
+    return Signer.read(path)
+
+
+def verifier_of(settings: Settings, chosen: RecoverySettings) -> Verifier:
+    """What catalogues are checked with: the public key that `[recovery]` names, or that of the signing key.
+
+    Raises:
+        NeedMissingError: there is none.
+        UsageError: it cannot be used.
+    """
+    if chosen.public_key is not None:
+        return Verifier.read(chosen.public_key)
+    path = chosen.signing_key or settings.state_dir / _SIGNING
+    public = path.with_name(path.name + ".pub")
+    for each in (public, path):
+        if each.exists():
+            return Verifier.read(each)
+    raise NeedMissingError(
+        "public-key", "There is no key to check catalogues with", on=str(public), fix="name it in [recovery] public_key"
+    )
 
 
 def archive_of(
@@ -192,8 +281,40 @@ class Places:
         found = place(settings, self._find_stack(settings, run), pruner=pruner)
         return found.archive, found.server
 
+    def pushes(self, settings: Settings, run: str | None) -> tuple[Archive, PostgresAddress, Path]:
+        """A running stack's archive, the forge's database, and the folder of its git repositories."""
+        found = place(settings, self._find_stack(settings, run))
+        return found.archive, found.database, found.git_root
+
     def remote(self, settings: Settings, run: str | None, folder: Path) -> Archive:
         """An archive as another machine sees it; a stack is asked for its store only where the settings name none."""
         named = settings.recovery.endpoint is not None and settings.recovery.writer is not None
         store = None if named else self._find_stack(settings, run).addresses.objects
         return archive_of(settings, folder, store=store)
+
+    def source(self, settings: Settings, run: str | None) -> Source:
+        """Everything of a running stack that goes into a set."""
+        return source_of(settings, self._find_stack(settings, run))
+
+    def sealed(self, settings: Settings, run: str | None) -> tuple[Bucket, SealKey | None]:
+        """The archive's bucket, and the key if it is at hand; no stack need run, and no program is needed."""
+        chosen = settings.recovery
+        named = chosen.endpoint is not None and chosen.writer is not None
+        store = None if named else self._find_stack(settings, run).addresses.objects
+        bucket = Bucket(_store(chosen, store, pruner=False), chosen.bucket, chosen.prefix)
+        try:
+            return bucket, key_of(settings, chosen)
+        except NeedMissingError:
+            return bucket, None
+
+    def signer(self, settings: Settings, *, make: bool = False) -> Signer:
+        """What catalogues are signed with."""
+        return signer_of(settings, settings.recovery, make=make)
+
+    def verifier(self, settings: Settings) -> Verifier:
+        """What they are checked with."""
+        return verifier_of(settings, settings.recovery)
+
+    def program(self, settings: Settings, name: str) -> Path:
+        """A program of the toolchain that has its name."""
+        return Toolchain(settings).require(name).program(name)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import psycopg
 import pytest
 from pytest_bdd import given, parsers, then, when
 
 from stack.errors import NeedMissingError
+from stack.forge.git_local import LocalGit
 from stack.runtimes.base import Stack
 from stack.settings import Settings
 from steps.components import until
@@ -243,3 +245,29 @@ def pull_state(people: People, state: str) -> None:
     repository, number = people.pull
     answer = people.ask(repository.partition("/")[0], "GET", f"/api/v1/repos/{repository}/pulls/{number}")
     assert answer.field("state") == state
+
+
+@then(parsers.parse('the journal says of "{repository}" what git has, and doubts none of it'))
+def journal_says(stack: Stack, settings: Settings, repository: str) -> None:
+    assert stack.addresses.database is not None
+    assert stack.addresses.git is not None
+    git = LocalGit(Path(stack.addresses.git.location))
+    query = "SELECT f.ref, f.oid FROM repository_ref f JOIN repository r ON r.id = f.repository_id WHERE r.name = %s"
+    with psycopg.connect(stack.addresses.database.conninfo(), autocommit=True) as db:
+        name = repository.partition("/")[2]
+
+        def told() -> dict[str, str]:
+            return dict(db.execute(query, (name,)).fetchall())
+
+        until(lambda: told() == git.refs(f"{repository}.git"), 5 * settings.slow, told)
+        assert {"refs/heads/main", "refs/heads/topic", "refs/pull/1/head"} <= told().keys()
+        rows = db.execute(
+            "SELECT updates, is_doubtful FROM push_journal WHERE name = %s ORDER BY id", (name,)
+        ).fetchall()
+    assert [updates for updates, doubtful in rows if doubtful] == []
+    played: dict[str, str | None] = {}
+    for updates, _ in rows:
+        for move in updates:
+            assert played.get(move["ref"]) == move["old"], "the chain has a hole"
+            played[move["ref"]] = move["new"]
+    assert {ref: oid for ref, oid in played.items() if oid is not None} == git.refs(f"{repository}.git")

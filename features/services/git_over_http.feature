@@ -79,6 +79,13 @@ Feature: Clone, fetch and push over HTTP lose nothing and tell nothing
     Then the branch "main" of "ada/project" contains the pushed commit
     And the pull request is merged
 
+  Scenario: The journal of pushes says what git has
+    Given "ada" has a repository "ada/chronicle" with the file "notes.txt" saying "one"
+    And "ada" has pushed a change of "notes.txt" to the branch "topic" of "ada/chronicle"
+    And "ada" has opened a pull request from "topic" in "ada/chronicle"
+    When "ada" merges the pull request
+    Then the journal says of "ada/chronicle" what git has, and doubts none of it
+
   Scenario: A merge that conflicts is refused and changes nothing
     Given "ada" has an empty repository "ada/conflict"
     And "ada" has pushed 3 files of 1 kilobytes to "ada/conflict"

@@ -20,9 +20,9 @@ class VersityGateway(ObjectStore):
         return {}
 
     def prepare(self, plan: Plan, run: Runner) -> None:
-        """Make the two folders it wants to find."""
+        """Make the folders it wants to find."""
         data = plan.site(self.name).data
-        run(["mkdir", "-p", data / "objects", data / "versions"])
+        run(["mkdir", "-p", data / "objects", data / "versions", data / "accounts"])
 
     def launch(self, plan: Plan) -> Launch:
         """The gateway on its folder; its root account comes by environment, which only its own user can read."""
@@ -34,6 +34,9 @@ class VersityGateway(ObjectStore):
                 "--port",
                 f"{site.host}:{site.ports['server']}",
                 "--quiet",
+                # Without it there is one account alone, and nobody can be given less than all rights.
+                "--iam-dir",
+                site.data / "accounts",
                 "posix",
                 "--versioning-dir",
                 site.data / "versions",

@@ -12,12 +12,17 @@ from typing import TYPE_CHECKING, Protocol
 
 import click
 
-from reports.verdict import Finding, exit_code
+from reports.verdict import ExitCode, Finding, exit_code
 
 # What is heavy is imported by the verbs that use it: showing a help text need not load a client of S3.
 if TYPE_CHECKING:
+    from stack.addresses import PostgresAddress
+    from stack.recovery.catalogue import Signer, Verifier
     from stack.recovery.postgresql.archive import Archive
     from stack.recovery.postgresql.contents import Contents
+    from stack.recovery.sealing import SealKey
+    from stack.recovery.source import Source
+    from stack.recovery.store import Bucket
     from stack.recovery.tools import Server
     from stack.settings import Settings
 
@@ -35,12 +40,35 @@ class Places(Protocol):
     def find(self, settings: Settings, run: str | None, *, pruner: bool = False) -> tuple[Archive, Server]:
         """A running stack's archive and server."""
 
+    def pushes(self, settings: Settings, run: str | None) -> tuple[Archive, PostgresAddress, Path]:
+        """A running stack's archive, the forge's database, and the folder of its git repositories."""
+
     def remote(self, settings: Settings, run: str | None, folder: Path) -> Archive:
         """An archive as another machine sees it, with its programs' files in `folder`; no stack need run."""
+
+    def source(self, settings: Settings, run: str | None) -> Source:
+        """Everything of a running stack that goes into a set."""
+
+    def sealed(self, settings: Settings, run: str | None) -> tuple[Bucket, SealKey | None]:
+        """The archive's bucket, and the key if it is at hand; no stack need run, and no program is needed."""
+
+    def signer(self, settings: Settings, *, make: bool = False) -> Signer:
+        """What catalogues are signed with."""
+
+    def verifier(self, settings: Settings) -> Verifier:
+        """What they are checked with."""
+
+    def program(self, settings: Settings, name: str) -> Path:
+        """A program of the toolchain: `restic`, `rclone`."""
 
 
 def _run_option(function: Callable[..., object]) -> Callable[..., object]:
     return click.option("--run", help="Of which run, when there are several.")(function)
+
+
+def _database_option(function: Callable[..., object]) -> Callable[..., object]:
+    text = "The database alone: base backups and WAL, no sets."
+    return click.option("--database-only", is_flag=True, help=text)(function)
 
 
 def _places() -> Places:
@@ -50,7 +78,7 @@ def _places() -> Places:
 
 @click.group()
 def backup() -> None:
-    """Take, list, check and prune backups of the forge's database."""
+    """Take, list, check, copy and prune backups of the forge: sets of database, git, objects and secrets."""
 
 
 @backup.command("init")
@@ -58,22 +86,43 @@ def backup() -> None:
 @_run_option
 @click.pass_obj
 def init(settings: Settings, *, create: bool, run: str | None) -> None:
-    """Claim the folder in the bucket for this server, and have it archive its WAL there. Repeating it is safe."""
+    """Claim the folder in the bucket for this server, and have it archive its WAL there. Repeating it is safe.
+
+    Refs that git has and the database does not know of are written down, so that their pushes are shipped too.
+    """
+    from stack.recovery.git import ledger  # noqa: PLC0415
+
     archive, server = _places().begin(settings, run, create=create)
     marker = archive.begin(server)
     click.echo(f"{server.admin.host}:{server.admin.port} archives to {archive.where}")
     click.echo(f"system {marker.system}, sealed with key {marker.key}: keep a copy of the key elsewhere")
+    signer = _places().signer(settings, make=True)
+    click.echo(f"sets are signed with key {signer.verifier.fingerprint}: whoever checks them needs the public key")
+    _, database, git_root = _places().pushes(settings, run)
+    if not ledger.is_kept(database.conninfo()):
+        click.echo("its database holds no forge yet, so there are no pushes to ship; repeat this when it does")
+        return
+    synced = ledger.sync(database.conninfo(), git_root)
+    click.echo(f"{synced.looked} git repositories, {len(synced.seen)} of them with refs that nobody had announced")
+    for repo in (*synced.missing, *synced.emptied):
+        click.echo(f"{repo} has lost its refs: the journal keeps what they were", err=True)
 
 
 @backup.command("run")
 @click.option("--name", default="", help="A name for it.")
 @click.option("--if-due", is_flag=True, help="Only if the newest is older than [recovery] base_every hours.")
+@click.option("--accept", is_flag=True, help="Although there is far less than in the set before.")
+@_database_option
 @_run_option
 @click.pass_obj
-def run_(settings: Settings, *, name: str, if_due: bool, run: str | None) -> int:
-    """Take a base backup and look at what came of it; 2 when its WAL is not all archived yet."""
+def run_(settings: Settings, *, name: str, if_due: bool, accept: bool, database_only: bool, run: str | None) -> int:
+    """Take a set: database, git, objects and secrets of one moment; 2 when its WAL is not all archived yet."""
+    from stack.recovery import verbs  # noqa: PLC0415
     from stack.recovery.postgresql.base import take  # noqa: PLC0415
     from stack.recovery.postgresql.contents import look  # noqa: PLC0415
+
+    if not database_only:
+        return _tell(verbs.take(_places(), settings, run, name=name, if_due=if_due, accept=accept))
 
     archive, server = _places().find(settings, run)
     if if_due and not _is_due(archive, look(archive)):
@@ -119,13 +168,51 @@ def receive(settings: Settings, *, run: str | None) -> None:
     click.echo(f"shipped until {receiver.shipped.at}")
 
 
-@backup.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@backup.command("ship")
+@click.option("--once", is_flag=True, help="Ship what waits, and end; 2 when something still waits.")
 @_run_option
 @click.pass_obj
-def list_(settings: Settings, *, as_json: bool, run: str | None) -> None:
-    """Show base backups, how far WAL reaches, and named points."""
+def ship(settings: Settings, *, once: bool, run: str | None) -> int:
+    """Ship every accepted push, about a second after it was accepted, until Ctrl-C."""
+    from stack.recovery.git.shipper import Shipper  # noqa: PLC0415
+
+    archive, database, git_root = _places().pushes(settings, run)
+    archive.require()
+    shipper = Shipper(archive, database.conninfo(), git_root)
+    if not once:
+        click.echo(f"shipping pushes of {database.host}:{database.port} to {archive.bucket}; Ctrl-C ends it")
+        shipper.start()
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        finally:
+            shipper.stop()
+    else:
+        shipper.ship_once()
+        shipper.close()
+    done = shipper.shipped
+    if done.is_standby:
+        click.echo("another shipper is at work")
+        return int(ExitCode.COULD_NOT_VERIFY)
+    click.echo(f"{done.waiting} pushes wait, {done.rows} were shipped{': ' + done.problem if done.problem else ''}")
+    return int(ExitCode.COULD_NOT_VERIFY if done.waiting else ExitCode.PASS)
+
+
+@backup.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON document.")
+@_database_option
+@_run_option
+@click.pass_obj
+def list_(settings: Settings, *, as_json: bool, database_only: bool, run: str | None) -> None:
+    """Show sets; with --database-only base backups, how far WAL reaches, and named points."""
+    from stack.recovery import verbs  # noqa: PLC0415
     from stack.recovery.postgresql.contents import look  # noqa: PLC0415
+
+    if not database_only:
+        sets = verbs.described(_places(), settings, run)
+        click.echo(json.dumps(sets, indent=1) if as_json else _shown(sets))
+        return
 
     archive, _ = _places().find(settings, run)
     told = _described(look(archive))
@@ -134,12 +221,19 @@ def list_(settings: Settings, *, as_json: bool, run: str | None) -> None:
 
 @backup.command("check")
 @click.option("--deep", is_flag=True, help="Read and open every object.")
+@_database_option
 @_run_option
 @click.pass_obj
-def check(settings: Settings, *, deep: bool, run: str | None) -> int:
-    """Compare what is in the bucket with what must be; 1 when a rule is broken, 2 when it could not be asked."""
+def check(settings: Settings, *, deep: bool, database_only: bool, run: str | None) -> int:
+    """Compare what is in the bucket with what must be; 1 when a rule is broken, 2 when it could not be asked.
+
+    Sets are checked with bucket and public key alone; with the seal key their lists are opened as well.
+    """
+    from stack.recovery import verbs  # noqa: PLC0415
     from stack.recovery.postgresql.inspect import check, check_deep  # noqa: PLC0415
 
+    if not database_only:
+        return _tell(verbs.check(_places(), settings, run, deep=deep))
     archive, _ = _places().find(settings, run)
     contents, findings = check(archive)
     if deep and contents is not None:
@@ -149,13 +243,18 @@ def check(settings: Settings, *, deep: bool, run: str | None) -> int:
 
 @backup.command("prune")
 @click.option("--yes", is_flag=True, help="Delete; without it, only say what would go.")
+@_database_option
 @_run_option
 @click.pass_obj
-def prune_(settings: Settings, *, yes: bool, run: str | None) -> None:
-    """Delete base backups and WAL that no point of the last [recovery] keep_days days needs."""
+def prune_(settings: Settings, *, yes: bool, database_only: bool, run: str | None) -> None:
+    """Delete sets that no point of the last [recovery] keep_days days needs, and all that no set needs any more."""
+    from stack.recovery import verbs  # noqa: PLC0415
     from stack.recovery.postgresql.contents import look  # noqa: PLC0415
     from stack.recovery.postgresql.prune import prune, surplus  # noqa: PLC0415
 
+    if not database_only:
+        verbs.prune(_places(), settings, run, yes=yes)
+        return
     archive, _ = _places().find(settings, run, pruner=True)
     found = surplus(archive, look(archive))
     for gone in found.backups:
@@ -166,16 +265,37 @@ def prune_(settings: Settings, *, yes: bool, run: str | None) -> None:
         prune(archive, found)
 
 
+@backup.command("copy")
+@_run_option
+@click.pass_obj
+def copy_(settings: Settings, *, run: str | None) -> None:
+    """Copy everything to the bucket of [recovery.copy]; what is there already is never touched, nor deleted."""
+    from stack.recovery import verbs  # noqa: PLC0415
+
+    verbs.copy(_places(), settings, run)
+
+
+@backup.command("probe")
+@_run_option
+@click.pass_obj
+def probe(settings: Settings, *, run: str | None) -> int:
+    """Try what the writer may do in the bucket and what it must not, and whether what is locked stays."""
+    from stack.recovery import verbs  # noqa: PLC0415
+
+    return _tell(verbs.probe(_places(), settings, run))
+
+
 @backup.command("metrics")
 @click.option("--file", type=click.Path(path_type=Path), help="Write there, as a node exporter's text file.")
 @_run_option
 @click.pass_obj
 def metrics_(settings: Settings, *, file: Path | None, run: str | None) -> None:
-    """Print the health of archiving as Prometheus reads it."""
+    """Print the health of archiving, and of shipping pushes, as Prometheus reads it."""
     from stack.recovery import metrics  # noqa: PLC0415
 
     archive, server = _places().find(settings, run)
-    health = metrics.measure(archive, server)
+    _, database, _ = _places().pushes(settings, run)
+    health = metrics.measure(archive, server, database.conninfo())
     told = metrics.text(health, archive.settings.server)
     for problem in health.problems:
         click.echo(problem, err=True)

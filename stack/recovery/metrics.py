@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import psycopg
 
 from stack.recovery.errors import RecoveryError
+from stack.recovery.git import ledger, shipper
 from stack.recovery.postgresql.archive import Archive
 from stack.recovery.postgresql.contents import look
 from stack.recovery.postgresql.receiver import STATE
@@ -36,6 +37,12 @@ _HELP = {
     "engineroom_wal_bucket_age_seconds": "Since the bucket last took WAL, finished or not, by its own clock.",
     "engineroom_wal_received_age_seconds": "Since all that the receiver had was in the bucket.",
     "engineroom_wal_receiver_failures_total": "Uploads of the receiver that failed.",
+    "engineroom_pushes_waiting": "Accepted pushes that are not in the bucket yet.",
+    "engineroom_pushes_lag_seconds": "Age of the oldest push that is not in the bucket yet; what would be lost now.",
+    "engineroom_pushes_shipped_total": "Pushes that were shipped.",
+    "engineroom_pushes_shipped_bytes_total": "Bytes of their packs.",
+    "engineroom_pushes_ship_failures_total": "Attempts to ship that failed.",
+    "engineroom_pushes_shipped_age_seconds": "Since no push waited to be shipped, as the shipper last saw it.",
     "engineroom_base_backup_age_seconds": "Since the end of the newest complete base backup.",
     "engineroom_base_backups": "Complete base backups in the bucket.",
     "engineroom_wal_missing_segments": "Segments missing in the middle.",
@@ -51,12 +58,21 @@ class Health:
     problems: list[str] = field(default_factory=list)
 
 
-def measure(archive: Archive, server: Server) -> Health:
-    """Ask the server, the bucket and the receiver; none of them being away keeps the others from being asked."""
+def measure(archive: Archive, server: Server, forge: str | None = None) -> Health:
+    """Ask the server, the bucket, the receiver and the shipper; none being away keeps the others from being asked.
+
+    Args:
+        archive: whose.
+        server: the database server.
+        forge: a connection string of the forge's database, for what waits to be shipped.
+    """
     health = Health()
     _ask_server(server, health)
     _ask_bucket(archive, health)
     _ask_receiver(archive, health)
+    if forge is not None:
+        _ask_journal(forge, health)
+    _ask_shipper(archive, health)
     return health
 
 
@@ -116,6 +132,32 @@ def _ask_receiver(archive: Archive, health: Health) -> None:
     health.values["engineroom_wal_receiver_failures_total"] = float(told["failures"])
     if told["at"] is not None:
         health.values["engineroom_wal_received_age_seconds"] = datetime.now(UTC).timestamp() - float(told["at"])
+
+
+def _ask_journal(forge: str, health: Health) -> None:
+    try:
+        if not ledger.is_kept(forge):
+            return
+        with psycopg.connect(forge) as db:
+            left = ledger.backlog(db)
+    except psycopg.Error as error:
+        health.problems.append(str(error).strip())
+        return
+    health.values["engineroom_pushes_waiting"] = float(left.rows)
+    health.values["engineroom_pushes_lag_seconds"] = left.lag
+
+
+def _ask_shipper(archive: Archive, health: Health) -> None:
+    done = shipper.told(archive.folder / shipper.STATE)
+    if done is None:
+        return  # it has never run here
+    health.values |= {
+        "engineroom_pushes_shipped_total": float(done.rows),
+        "engineroom_pushes_shipped_bytes_total": float(done.bytes),
+        "engineroom_pushes_ship_failures_total": float(done.failures),
+    }
+    if done.at is not None:
+        health.values["engineroom_pushes_shipped_age_seconds"] = (datetime.now(UTC) - done.at).total_seconds()
 
 
 def text(health: Health, server: str) -> str:

@@ -74,6 +74,78 @@ RULES = {
         "integrity", "texts sort otherwise here than where indexes were made", "REINDEX, then REFRESH COLLATION VERSION"
     ),
     "INTEGRITY_UNKNOWN": Rule("integrity", "the restored database could not be asked", "see what it said", _UNKNOWN),
+    # -- pushes
+    "JOURNAL_GAP": Rule(
+        "inspect", "a push that was shipped, or must have been, is not in the journal", "ship it again"
+    ),
+    "JOURNAL_DAMAGED": Rule("inspect", "a journal entry is damaged", "pushes after it come back from a later set only"),
+    "JOURNAL_BEHIND": Rule("archive", "pushes wait too long to be shipped", "look at the shipper and the bucket"),
+    "JOURNAL_CLOCK": Rule("inspect", "a journal entry's own time does not fit the store's", "set the clocks right"),
+    "JOURNAL_CONFLICT": Rule(
+        "archive", "the bucket has another push under this number", "let a restored forge ship to another prefix"
+    ),
+    "PACK_MISSING": Rule("inspect", "the pack of a journal entry is missing", "that push comes from a later set only"),
+    "PACK_DAMAGED": Rule("inspect", "the pack of a journal entry is damaged", "that push comes from a later set only"),
+    # -- sets
+    "SET_NONE": Rule("inspect", "no set is complete", "take one: engineroom backup run"),
+    "SET_STALE": Rule("inspect", "the newest complete set is too old", "see why the last backups did not end"),
+    "SET_HALF": Rule(
+        "inspect", "parts of a set are there without its catalogue", "it was interrupted: take another", Verdict.PASS
+    ),
+    "SET_CLOCK": Rule("inspect", "a set's own times do not fit the times of the store", "set the clocks right"),
+    "CATALOGUE_UNSIGNED": Rule("inspect", "a catalogue is not signed with this key", "do not use this set"),
+    "CATALOGUE_DAMAGED": Rule("inspect", "a catalogue is not what was signed", "use another set"),
+    "MANIFEST_MISSING": Rule("inspect", "a list that a catalogue names is missing", "use another set"),
+    "MANIFEST_DAMAGED": Rule("inspect", "a list that a catalogue names is damaged", "use another set"),
+    "SNAPSHOT_MISSING": Rule("inspect", "a snapshot that a catalogue names is missing", "use another set"),
+    "SNAPSHOT_DAMAGED": Rule("inspect", "restic finds its repository damaged", "restic repair; use another set"),
+    "BLOB_MISSING": Rule("inspect", "a content of the object store is missing in the bucket", "use another set"),
+    "BLOB_DAMAGED": Rule("inspect", "a content of the object store is damaged in the bucket", "use another set"),
+    "SECRETS_MISSING": Rule(
+        "inspect", "a set has no snapshot of the forge's secrets", "name them in [recovery] secrets"
+    ),
+    "SECRETS_KEPT_APART": Rule(
+        "inspect", "the forge's secrets are kept elsewhere, and are not here", "hand them to the drill", _UNKNOWN
+    ),
+    "LOCK_LEFT": Rule("backup", "restic is locked by somebody who is not known to be gone", "see who it is", _UNKNOWN),
+    "REPOSITORIES_FELL": Rule(
+        "backup",
+        "there are far fewer repositories or refs than in the set before",
+        "see where they went; else --accept",
+    ),
+    "SOURCE_DAMAGED": Rule("backup", "a repository of the forge itself is damaged", "restore it from an earlier set"),
+    "WRITER_DELETES": Rule("store", "who writes backups can delete them", "give the writer no right to delete"),
+    "LOCK_UNPROVEN": Rule(
+        "store", "the bucket does not refuse to delete what is locked", "immutability is not claimed", Verdict.PASS
+    ),
+    "LOCK_BROKEN": Rule("store", "an object that was locked is gone or changed", "see who deleted it"),
+    "PLAINTEXT_SEEN": Rule("store", "what was written to the forge can be read in the bucket", "find what sent it"),
+    # -- the restored forge
+    "STRUCTURE_DIFFERS": Rule("structure", "the schema is not the committed one", "restore with the version it names"),
+    "VOLUME_DIFFERS": Rule("volume", "a table has another number of rows than the set says", "do not use this restore"),
+    "REPOSITORY_MISSING": Rule("reconcile", "a repository's row has no git repository", "take it from another set"),
+    "REPOSITORY_ORPHAN": Rule("reconcile", "a git repository has no row", "find out whose it is; it is not deleted"),
+    "REPOSITORY_EMPTIED": Rule("reconcile", "a git repository has lost all its refs", "take it from another set"),
+    "REPOSITORY_MODE": Rule("reconcile", "owner, mode, HEAD or hooks of a repository are wrong", "restore it again"),
+    "COMMIT_MISSING": Rule("reconcile", "a commit that the database names is not in git", "take it from another set"),
+    "COMMIT_UNKNOWN": Rule("reconcile", "git has a commit on a ref that the database does not know of", "see the push"),
+    "PULL_HEAD_MISSING": Rule("reconcile", "an open pull request has no refs/pull/N/head", "set it to its head commit"),
+    "REFS_DIFFER": Rule("reconcile", "refs are not what the database says they were", "restore the repository again"),
+    "GIT_DAMAGED": Rule("reconcile", "git finds a repository damaged or not connected", "take it from another set"),
+    "OBJECT_MISSING": Rule("reconcile", "a row names an object that is not in the store", "take it from another set"),
+    "OBJECT_DIFFERS": Rule(
+        "reconcile", "an object has another size or digest than its row", "take it from another set"
+    ),
+    "OBJECT_ORPHAN": Rule("reconcile", "an object has no row", "it is counted, not deleted", Verdict.PASS),
+    "SECRET_UNREADABLE": Rule("reconcile", "an encrypted column does not decrypt", "restore the key that sealed it"),
+    "SEARCH_COUNT": Rule("reconcile", "the rebuilt index has another number of documents", "rebuild it again"),
+    "POINT_UNASSERTED": Rule(
+        "semantics", "nothing shows that the restore ends at the point", "take sets with a canary", _UNKNOWN
+    ),
+    "SERVE_FAILED": Rule("serve", "the restored forge does not do what a forge does", "read which feature failed"),
+    "DRILL_LATE": Rule("drill", "the last drill is too long ago", "run engineroom drill"),
+    "RTO_EXCEEDED": Rule("drill", "the forge took longer to come back than allowed", "see which stage took the time"),
+    "RPO_EXCEEDED": Rule("drill", "more data time was lost than allowed", "see the lag of WAL and of pushes"),
 }
 
 _SEVERITIES = {Verdict.FAIL: Severity.ERROR, Verdict.COULD_NOT_VERIFY: Severity.WARNING, Verdict.PASS: Severity.INFO}

@@ -89,6 +89,11 @@ class SealKey:
         """The content of its key file: a secret."""
         return self._secret.hex() + "\n"
 
+    def derive(self, label: str) -> str:
+        """A secret of its own for another program, as 64 hex digits: HKDF-SHA256 of the master key by that label."""
+        derived = HKDF(algorithm=SHA256(), length=_KEY, salt=None, info=b"engineroom derive 1 " + label.encode())
+        return derived.derive(self._secret).hex()
+
     def seal(self, data: bytes, name: str, *, part: int = 1) -> bytes:
         """Seal bytes that are in memory as part number `part` of the object `name`."""
         salt = os.urandom(_SALT)

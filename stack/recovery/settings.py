@@ -7,15 +7,27 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-__all__ = ["RecoverySettings"]
+__all__ = ["CopySettings", "RecoverySettings"]
 
 _NAME = r"^[a-z0-9][a-z0-9_-]{0,62}$"
+
+
+class CopySettings(BaseModel):
+    """`[recovery.copy]`: a second bucket, at best of somebody else's."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    endpoint: str
+    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{2,62}$")
+    prefix: str = Field(default="engineroom", pattern=r"^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$")
+    region: str = "us-east-1"
+    writer: Path = Field(description="AWS credentials file of who writes there.")
 
 
 class RecoverySettings(BaseModel):
     """Where backups go and how long they stay."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
     server: str = Field(default="forge", pattern=_NAME, description="The database server's folder in the bucket.")
     bucket: str = Field(default="engineroom-backups", pattern=r"^[a-z0-9][a-z0-9.-]{2,62}$")
@@ -30,7 +42,23 @@ class RecoverySettings(BaseModel):
         default=60, ge=1, description="Seconds after which a segment is archived though it is not full."
     )
     receive_every: float = Field(default=1.0, gt=0, description="Seconds between uploads of the unfinished segment.")
+    ship_every: float = Field(default=0.2, gt=0, description="Seconds between two looks for pushes to ship.")
+    ship_stale_after: float = Field(
+        default=60.0, gt=0, description="Age in seconds of a waiting push that is an alarm."
+    )
     stale_after: float = Field(default=300.0, gt=0, description="Age in seconds of the newest WAL that is an alarm.")
     base_every: float = Field(default=24.0, gt=0, description="Hours between base backups.")
     keep_days: int = Field(default=14, ge=1, description="Every point in so many days stays within reach.")
     keep_at_least: int = Field(default=2, ge=1, description="Base backups that stay, however old.")
+    signing_key: Path | None = Field(default=None, description="What catalogues are signed with: ed25519, PEM.")
+    public_key: Path | None = Field(default=None, description="What they are checked with; whoever restores has it.")
+    secrets: tuple[Path, ...] = Field(default=(), description="Files and folders that the forge cannot do without.")
+    secrets_apart: str = Field(default="", description="Who else keeps the forge's secrets, when sets do not.")
+    forge_bucket: str = Field(default="forge", description="Where attachments, LFS objects and logs of jobs are.")
+    shards: int = Field(default=8, ge=1, le=256, description="Snapshots that git repositories are spread over.")
+    stale_set: float = Field(default=26.0, gt=0, description="Age in hours of the newest set that is an alarm.")
+    may_fall: float = Field(
+        default=0.2, ge=0, le=1, description="Share of repositories or refs that may be gone since the set before."
+    )
+    lock_days: int = Field(default=0, ge=0, description="Days for which the store must keep a set from being deleted.")
+    copy_to: CopySettings | None = Field(default=None, alias="copy", description="A second bucket.")

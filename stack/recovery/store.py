@@ -20,6 +20,7 @@ from stack.recovery.errors import RefusedError, StoreError
 
 if TYPE_CHECKING:  # the stubs are only there for development
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
 __all__ = ["Bucket", "Stored", "credentials_from"]
 
@@ -34,15 +35,16 @@ _BATCH = 500
 
 @dataclass(frozen=True)
 class Stored:
-    """One object: its key below the folder, its size in bytes, and when the store wrote it."""
+    """One object: its key below the folder, its size in bytes, when the store wrote it, what it calls its content."""
 
     key: str
     size: int
     modified: datetime
+    etag: str = ""
 
 
 class Bucket:
-    """The folder of one archive in a bucket. Keys are relative to it."""
+    """The folder of one archive in a bucket. Keys are relative to it; an empty prefix is the whole bucket."""
 
     def __init__(self, address: ObjectStoreAddress, bucket: str, prefix: str) -> None:
         """Connect lazily: nothing is asked of the store yet."""
@@ -138,6 +140,38 @@ class Bucket:
             raise
         return True
 
+    def put_parts(self, key: str, parts: Iterable[bytes]) -> None:
+        """Write an object in parts, one after another; each but the last has at least 5 MiB.
+
+        Raises:
+            StoreError: the store refused, or did not answer; nothing is left of it then.
+        """
+        bucket, name = self.bucket, self._key(key)
+        with _asking(self, key):
+            upload = self.client.create_multipart_upload(Bucket=bucket, Key=name)["UploadId"]
+            try:
+                told: list[CompletedPartTypeDef] = []
+                for number, part in enumerate(parts, 1):
+                    answer = self.client.upload_part(
+                        Bucket=bucket, Key=name, UploadId=upload, PartNumber=number, Body=part
+                    )
+                    told.append({"PartNumber": number, "ETag": answer["ETag"]})
+                self.client.complete_multipart_upload(
+                    Bucket=bucket, Key=name, UploadId=upload, MultipartUpload={"Parts": told}
+                )
+            except BaseException:
+                self.client.abort_multipart_upload(Bucket=bucket, Key=name, UploadId=upload)
+                raise
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Write an object from a file of any size, in parts where it is large; the whole object appears at once.
+
+        Raises:
+            StoreError: the store refused, or did not answer.
+        """
+        with _asking(self, key), path.open("rb") as file:
+            self.client.upload_fileobj(file, self.bucket, self._key(key))
+
     def get(self, key: str) -> bytes | None:
         """The content of an object; None when there is none.
 
@@ -182,12 +216,12 @@ class Bucket:
         Raises:
             StoreError: the store refused, or did not answer.
         """
-        skipped = len(self.prefix) + 1
+        skipped = len(self._key(""))
         with _asking(self, below):
             pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self._key(below))
             for page in pages:
                 for item in page.get("Contents", ()):
-                    yield Stored(item["Key"][skipped:], item["Size"], item["LastModified"])
+                    yield Stored(item["Key"][skipped:], item["Size"], item["LastModified"], item.get("ETag", ""))
 
     def delete(self, keys: Iterable[str]) -> int:
         """Delete objects; how many were asked for.
@@ -213,7 +247,7 @@ class Bucket:
         return len(wanted)
 
     def _key(self, key: str) -> str:
-        return f"{self.prefix}/{key}"
+        return f"{self.prefix}/{key}" if self.prefix else key
 
 
 class _asking:  # noqa: N801 - used as a verb

@@ -107,3 +107,11 @@ def test_a_key_file_is_read_back(tmp_path: Path) -> None:
     path.write_text("secret", "ascii")
     with pytest.raises(ValueError, match="hex"):
         SealKey.read(path)
+
+
+def test_a_derived_secret_is_its_label_s_and_its_key_s_alone() -> None:
+    """It is the same every time, another for another label or key, and not the key itself."""
+    made = KEY.derive("restic")
+    assert made == SealKey(bytes(range(32))).derive("restic")
+    assert made not in {KEY.derive("other"), new_key().derive("restic"), KEY.text().strip()}
+    assert len(bytes.fromhex(made)) == 32

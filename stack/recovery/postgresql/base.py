@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -22,7 +23,7 @@ from stack.recovery.postgresql.inspect import backup_findings
 from stack.recovery.postgresql.walfile import Segment, lsn, show_lsn
 from stack.recovery.tools import Server
 
-__all__ = ["Taken", "only_one", "set_point", "take"]
+__all__ = ["Taken", "only_one", "set_point", "take", "told_of"]
 
 _LOCK = 0x45526261636B7570  # "ERbackup": the advisory lock that one backup at a time holds
 _APPLICATION = "engineroom backup"
@@ -65,7 +66,15 @@ def only_one(server: Server) -> Iterator[psycopg.Connection]:
         yield db
 
 
-def take(archive: Archive, server: Server, *, name: str = "", within: float = 3600.0, settle: float = 30.0) -> Taken:
+def take(
+    archive: Archive,
+    server: Server,
+    *,
+    name: str = "",
+    within: float = 3600.0,
+    settle: float = 30.0,
+    held: bool = False,
+) -> Taken:
     """Take a base backup and look at it.
 
     Args:
@@ -74,13 +83,14 @@ def take(archive: Archive, server: Server, *, name: str = "", within: float = 36
         name: a name for it, for people.
         within: seconds for Barman.
         settle: seconds to wait for the WAL that it needs; after them it is told as waiting.
+        held: the caller has the lock of `only_one` already.
 
     Raises:
         RefusedError: another one is running, or the archive is not this server's.
         BackupError: it could not be taken.
     """
     archive.require()
-    with only_one(server):
+    with contextlib.nullcontext() if held else only_one(server):
         before = {stored.key.split("/")[3] for stored in archive.bucket.list(archive.below + "base/")}
         _clear(archive)
         _wait_for_new_id(before)
@@ -181,7 +191,12 @@ def set_point(archive: Archive, server: Server, name: str) -> Point:
         raise BackupError("BACKUP_FAILED", "No restore point could be set", got=str(error).strip()) from error
     assert row is not None, "a query without FROM has a row"  # noqa: S101
     point = Point(name, lsn(row[0]), int(row[2]), row[1].astimezone(UTC))
-    told = {"name": name, "lsn": show_lsn(point.lsn), "timeline": point.timeline, "time": point.time.isoformat()}
-    if not archive.put_if_absent(key, json.dumps(told, sort_keys=True).encode()):
+    if not archive.put_if_absent(key, told_of(point)):
         raise RefusedError("TARGET_OUTSIDE", "There is a point of this name already", on=archive.where + key)
     return point
+
+
+def told_of(point: Point) -> bytes:
+    """A point as it lies in the bucket, before it is sealed."""
+    told = {"name": point.name, "lsn": show_lsn(point.lsn), "timeline": point.timeline, "time": point.time.isoformat()}
+    return json.dumps(told, sort_keys=True).encode()

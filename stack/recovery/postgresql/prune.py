@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -29,8 +30,16 @@ class Surplus:
     size: int
 
 
-def surplus(archive: Archive, contents: Contents, *, now: datetime | None = None) -> Surplus:
+def surplus(
+    archive: Archive, contents: Contents, *, now: datetime | None = None, needed: Collection[str] = ()
+) -> Surplus:
     """Find what may go: every point of the last `keep_days` stays within reach, and so do `keep_at_least` backups.
+
+    Args:
+        archive: whose.
+        contents: of it.
+        now: by the store's clock.
+        needed: ids of base backups that sets are restored from; they stay.
 
     Raises:
         RefusedError: no base backup is complete, so there is nothing that would make another one surplus.
@@ -43,7 +52,7 @@ def surplus(archive: Archive, contents: Contents, *, now: datetime | None = None
     old = [backup for backup in contents.complete if backup.ended is not None and backup.ended <= horizon]
     going = old[:-1] if old else []
     spare = len(contents.complete) - archive.settings.keep_at_least
-    going = going[: max(0, spare)]
+    going = [backup for backup in going[: max(0, spare)] if backup.id not in needed]
     abandoned = [
         backup
         for backup in contents.backups
