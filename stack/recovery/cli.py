@@ -308,16 +308,26 @@ def metrics_(settings: Settings, *, file: Path | None, run: str | None) -> None:
 
 
 @click.command()
-@click.option("--to", "target", default="latest", show_default=True, help="A point's name, a time with its zone.")
+@click.option(
+    "--to",
+    "target",
+    default="latest",
+    show_default=True,
+    help="A set's name or id, `set` for the newest one, a time with its zone; latest: as far as the archive reaches.",
+)
 @click.option("--into", type=click.Path(path_type=Path), required=True, help="An empty folder.")
+@click.option("--database-only", is_flag=True, help="The database alone, to any point's name or time.")
 @_run_option
 @click.pass_obj
-def restore(settings: Settings, *, target: str, into: Path, run: str | None) -> int:
-    """Bring the database back from bucket and key alone, verify it, and leave it running."""
+def restore(settings: Settings, *, target: str, into: Path, database_only: bool, run: str | None) -> int:
+    """Bring the forge back from bucket and keys alone, verify its database, and leave that running."""
+    from stack.recovery import verbs  # noqa: PLC0415
     from stack.recovery.postgresql import integrity  # noqa: PLC0415
     from stack.recovery.postgresql.restore import Target, plan, restore  # noqa: PLC0415
 
     into = into.absolute()
+    if not database_only:
+        return _tell(verbs.bring(_places(), settings, run, target, into))
     archive = _places().remote(settings, run, into / "agent")
     planned = plan(archive, Target.parse(target), into)
     click.echo(f"base backup {planned.backup.id}, then WAL to {planned.target}, into {archive.ground.host}: {into}")

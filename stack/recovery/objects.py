@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +17,7 @@ from stack.recovery.sealing import SealError
 from stack.recovery.source import ForgeObjects
 from stack.recovery.store import Bucket, Stored
 
-__all__ = ["Copied", "copy", "restore"]
+__all__ = ["Copied", "copy", "restore", "restore_to", "uploader"]
 
 _AT_ONCE = 4
 _BLOCK = 1 << 20
@@ -123,7 +123,33 @@ def restore(sealed: Sealed, items: Iterable[ObjectItem], into: Bucket, *, scratc
         scratch: a folder for one object at a time.
 
     Raises:
-        RefusedError: `BLOB_MISSING` or `BLOB_DAMAGED`, naming the first.
+        RefusedError: see `restore_to`.
+    """
+    return restore_to(sealed, items, uploader(into), scratch=scratch)
+
+
+def uploader(into: Bucket) -> Callable[[ObjectItem, Path], None]:
+    """What puts contents into a store under their keys."""
+
+    def put(item: ObjectItem, content: Path) -> None:
+        into.client.upload_file(str(content), into.bucket, item.key)
+
+    return put
+
+
+def restore_to(
+    sealed: Sealed, items: Iterable[ObjectItem], sink: Callable[[ObjectItem, Path], None], *, scratch: Path
+) -> int:
+    """Hand on each content once it is known to be the right one; how many.
+
+    Args:
+        sealed: the archive.
+        items: which, by a set's manifest.
+        sink: is given an item and a file with its content, which is gone afterwards.
+        scratch: a folder for one object at a time.
+
+    Raises:
+        RefusedError: `BLOB_MISSING`, `BLOB_DAMAGED` or `KEY_WRONG`, naming the first.
     """
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
     count = 0
@@ -146,6 +172,6 @@ def restore(sealed: Sealed, items: Iterable[ObjectItem], into: Bucket, *, scratc
             if digest.hexdigest() != item.sha256:
                 raise RefusedError("BLOB_DAMAGED", f"The content of {item.key} is another", on=where)
             file.flush()
-            into.client.upload_file(file.name, into.bucket, item.key)
+            sink(item, Path(file.name))
         count += 1
     return count

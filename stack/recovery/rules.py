@@ -123,6 +123,19 @@ RULES = {
     # -- the restored forge
     "STRUCTURE_DIFFERS": Rule("structure", "the schema is not the committed one", "restore with the version it names"),
     "VOLUME_DIFFERS": Rule("volume", "a table has another number of rows than the set says", "do not use this restore"),
+    "STRUCTURE_UNKNOWN": Rule(
+        "structure", "the schema is of a version that this one has no reference of", "drill with that version", _UNKNOWN
+    ),
+    "ROWS_IMPOSSIBLE": Rule("semantics", "rows say what cannot be", "do not use this restore"),
+    "VAULT_MISSING": Rule(
+        "reconcile", "there are encrypted columns and no key came back", "name the key file in [recovery] secrets"
+    ),
+    "RECONCILE_UNKNOWN": Rule("reconcile", "something could not be asked", "see what it said", _UNKNOWN),
+    "BOOT_FAILED": Rule("boot", "the restored forge does not come up", "read what its servers said"),
+    "BOOT_UNKNOWN": Rule("boot", "the restored forge cannot be started here", "install what is missing", _UNKNOWN),
+    "LOSS_UNMEASURED": Rule(
+        "loss", "how much a loss would take was not measured", "run the drill where the forge runs", _UNKNOWN
+    ),
     "REPOSITORY_MISSING": Rule("reconcile", "a repository's row has no git repository", "take it from another set"),
     "REPOSITORY_ORPHAN": Rule("reconcile", "a git repository has no row", "find out whose it is; it is not deleted"),
     "REPOSITORY_EMPTIED": Rule("reconcile", "a git repository has lost all its refs", "take it from another set"),

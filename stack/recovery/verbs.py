@@ -13,17 +13,18 @@ import psycopg
 
 from reports.verdict import Finding
 from stack.errors import NeedMissingError, UsageError
+from stack.recovery import whole
 from stack.recovery.copying import copy_archive
 from stack.recovery.deep import check_deep
 from stack.recovery.git import inspect as pushes
 from stack.recovery.git import ledger
-from stack.recovery.postgresql import inspect
+from stack.recovery.postgresql import inspect, integrity
 from stack.recovery.postgresql.base import only_one
 from stack.recovery.postgresql.walfile import show_lsn
 from stack.recovery.prune import prune_sets, surplus_sets
 from stack.recovery.rights import probe_lock, probe_rights
 from stack.recovery.rules import broken
-from stack.recovery.run import run_backup
+from stack.recovery.run import restic_of, run_backup
 from stack.recovery.sealed import Sealed
 from stack.recovery.sets import Listed, check_sets, list_sets
 from stack.recovery.store import Bucket, credentials_from
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from stack.recovery.cli import Places
     from stack.settings import Settings
 
-__all__ = ["check", "copy", "described", "probe", "prune", "take"]
+__all__ = ["bring", "check", "copy", "described", "probe", "prune", "take"]
 
 
 def take(
@@ -128,6 +129,26 @@ def prune(places: Places, settings: Settings, run: str | None, *, yes: bool) -> 
             _, database, _ = places.pushes(settings, run)
             if doomed.kept and ledger.is_kept(database.conninfo()):
                 ledger.forget(database.conninfo(), min(catalogue.journal for catalogue in doomed.kept))
+
+
+def bring(places: Places, settings: Settings, run: str | None, target: str, into: Path) -> list[Finding]:
+    """Bring a whole forge back into a folder, verify its database, and say where everything is."""
+    archive = places.remote(settings, run, into / "database" / "agent")
+    planned = whole.plan(archive, places.verifier(settings), target, into)
+    chosen = planned.moment.set
+    click.echo(
+        f"set {chosen.id if chosen is not None else 'none'}, base backup {planned.database.backup.id}, then WAL to"
+        f" {planned.database.target}, into {archive.ground.host}: {into}"
+    )
+    restic = restic_of(archive, places.program(settings, "restic"))
+    done = whole.restore(archive, planned, restic, progress=lambda text: click.echo(f"  {text}", err=True))
+    told = ", ".join(f"{count} {name}" for name, count in done.counts.items())
+    click.echo(f"{told}; " + ", ".join(f"{name} {spent:.1f} s" for name, spent in done.seconds.items()))
+    click.echo(f"the database runs: psql '{done.conninfo}'")
+    click.echo(
+        f"git repositories: {done.git_root}; what else came is beside it, and {whole.DONE} says that it is whole"
+    )
+    return done.findings + integrity.check(done.conninfo)
 
 
 def copy(places: Places, settings: Settings, run: str | None) -> None:

@@ -20,7 +20,7 @@ from stack.recovery.postgresql.archive import Archive
 from stack.recovery.postgresql.contents import BaseBackup, Contents, look
 from stack.recovery.postgresql.walfile import show_lsn
 
-__all__ = ["Restored", "Target", "plan", "restore"]
+__all__ = ["Plan", "Restored", "Target", "plan", "refuse_folder", "restore"]
 
 _SOCKET_LIMIT = 80  # bytes of a folder's path: a socket's whole path may have 107
 _LOG_LINES = 25
@@ -123,7 +123,7 @@ def plan(archive: Archive, target: Target, into: Path) -> Plan:
             reach that point, or the programs are of another major version. Nothing was touched.
     """
     host = archive.ground.host
-    _refuse_folder(into, host)
+    refuse_folder(into, host)
     contents = look(archive)
     if not contents.complete:
         raise RefusedError(
@@ -150,7 +150,12 @@ def _refuse_gap(archive: Archive, contents: Contents, backup: BaseBackup) -> Non
         )
 
 
-def _refuse_folder(into: Path, host: str) -> None:
+def refuse_folder(into: Path, host: str) -> None:
+    """Go on only into an empty folder, or one that is not there.
+
+    Raises:
+        RefusedError: it is not, or a database server runs on it.
+    """
     if not into.exists():
         return
     if not into.is_dir():
