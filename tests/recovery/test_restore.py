@@ -29,15 +29,15 @@ def test_a_time_without_a_zone_is_refused() -> None:
 
 def test_a_folder_that_is_not_there_or_empty_is_fine(tmp_path: Path) -> None:
     """Both are empty."""
-    restore._refuse_folder(tmp_path / "new", "host")
-    restore._refuse_folder(tmp_path, "host")
+    restore.refuse_folder(tmp_path / "new", "host")
+    restore.refuse_folder(tmp_path, "host")
 
 
 def test_a_folder_with_anything_in_it_is_refused_naming_host_and_path(tmp_path: Path) -> None:
     """Not even a hidden file is written over."""
     (tmp_path / ".hidden").touch()
     with pytest.raises(RefusedError) as caught:
-        restore._refuse_folder(tmp_path, "db1")
+        restore.refuse_folder(tmp_path, "db1")
     assert caught.value.rule == "TARGET_NOT_EMPTY"
     assert f"db1: {tmp_path}" in str(caught.value)
 
@@ -48,11 +48,11 @@ def test_a_live_server_is_told_from_one_that_died(tmp_path: Path) -> None:
     pid = tmp_path / "data" / "postmaster.pid"
     pid.write_text(f"{os.getpid()}\n", "utf-8")
     with pytest.raises(RefusedError) as caught:
-        restore._refuse_folder(tmp_path, "db1")
+        restore.refuse_folder(tmp_path, "db1")
     assert caught.value.rule == "TARGET_LIVE"
     pid.write_text("4194303\n", "utf-8")
     with pytest.raises(RefusedError) as caught:
-        restore._refuse_folder(tmp_path, "db1")
+        restore.refuse_folder(tmp_path, "db1")
     assert caught.value.rule == "TARGET_NOT_EMPTY"
 
 

@@ -1,0 +1,150 @@
+"""A local stack on what a drill brought back: the restored data folder, git repositories and objects are adopted."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from stack.components.api import API
+from stack.components.git_http import GIT_HTTP
+from stack.components.objects import BUCKET, OBJECTS
+from stack.components.opensearch import OPENSEARCH
+from stack.components.postgresql import PRIMARY
+from stack.components.postgresql_config import SUPERUSER
+from stack.components.runner import RUNNER
+from stack.components.s3 import s3_client
+from stack.components.search import INDEXER, SEARCH
+from stack.errors import NeedMissingError
+from stack.process import ProgramFailedError
+from stack.recovery import whole
+from stack.recovery.errors import RestoreError
+from stack.recovery.postgresql.archive import Archive
+from stack.reference import Reference
+from stack.runtimes import start
+from stack.runtimes.local import LocalStack
+from stack.search.engines.base import Index
+from stack.settings import Settings
+from stack.toolchain import Toolchain
+
+__all__ = ["LocalForge", "boot"]
+
+_SERVICES = (GIT_HTTP, SEARCH, INDEXER, RUNNER, API)
+_STOP_SECONDS = 120.0
+_INDEX_SECONDS = 120.0
+_POLL = 0.5
+
+
+@dataclass
+class LocalForge:
+    """A stack that runs on what came back."""
+
+    settings: Settings
+    stack: LocalStack
+
+    @property
+    def url(self) -> str:
+        """Where its api answers."""
+        found = self.stack.addresses.services.api
+        if found is None:
+            raise NeedMissingError("api", "The restored forge has no api")
+        return found.url
+
+    def indexed(self) -> list[tuple[str, int, int]]:
+        """Wait until the search is rebuilt: of each kind, how many the database has and how many the index holds."""
+        ctags = Toolchain(self.settings).require("ctags").program("ctags")
+        with Reference(self.stack.addresses, folder=self.stack.folder / "reference", ctags=ctags) as reference:
+            deadline = time.monotonic() + _INDEX_SECONDS * self.settings.slow
+            while True:
+                found = list(_counts(reference))
+                if all(wanted == there for _, wanted, there in found) or time.monotonic() > deadline:
+                    return found
+                time.sleep(_POLL)
+
+    def stop(self) -> None:
+        """End it; what came back is gone with it."""
+        self.stack.stop()
+
+
+def _counts(reference: Reference) -> Iterator[tuple[str, int, int]]:
+    forge, engine = reference.forge, reference.engine(reference.kinds[0])
+    ids = [each.id for each in forge.repositories()]
+    for index, wanted in (
+        (Index.REPOSITORIES, len(ids)),
+        (Index.USERS, sum(1 for _ in forge.users())),
+        (Index.ORGANIZATIONS, sum(1 for _ in forge.organizations())),
+        (Index.ISSUES, sum(1 for each in ids for _ in forge.issues(each))),
+        (Index.PULL_REQUESTS, sum(1 for each in ids for _ in forge.pull_requests(each))),
+    ):
+        yield index.value.replace("_", " "), wanted, engine.count(index)
+
+
+def boot(settings: Settings, archive: Archive, brought: whole.Brought) -> LocalForge:
+    """Start a stack on a restored forge. Its database is stopped and moved into the stack, and so are its repositories.
+
+    Args:
+        settings: of the run.
+        archive: with the programs that run the restored database.
+        brought: what came back; its database runs.
+
+    Raises:
+        NeedMissingError: a program is missing.
+        StartError: a component did not come up; nothing is left running.
+    """
+    stack = start(settings, components=[OBJECTS, OPENSEARCH])
+    assert isinstance(stack, LocalStack), "the caller chose the local runtime"  # noqa: S101
+    try:
+        _adopt_database(stack, archive, brought)
+        _adopt_git(stack, brought)
+        _adopt_objects(stack, brought)
+        stack.add([PRIMARY, *_SERVICES])
+    except BaseException:
+        stack.stop()
+        raise
+    return LocalForge(settings, stack)
+
+
+def _adopt_database(stack: LocalStack, archive: Archive, brought: whole.Brought) -> None:
+    """The superuser gets the stack's password, the others get theirs when the server settles."""
+    password = stack.plan().secrets.postgres_superuser.get_secret_value()
+    with psycopg.connect(brought.database.conninfo, autocommit=True) as db:
+        # The verifier is made here, so that the password cannot end in the server's log.
+        verifier = db.pgconn.encrypt_password(password.encode(), SUPERUSER.encode(), b"scram-sha-256").decode()
+        db.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(SUPERUSER), sql.Literal(verifier)))
+    data = brought.database.data
+    words: list[str | Path] = [archive.programs.postgresql["pg_ctl"], "stop", "--wait", "--mode=fast", "-D", data]
+    try:
+        done = archive.ground.run(words, within=_STOP_SECONDS, env=archive.programs.env)
+    except ProgramFailedError as error:
+        raise RestoreError("BOOT_FAILED", "The restored database did not stop", on=str(data), got=error.got) from error
+    if done.code != 0:
+        said = (done.stdout + done.stderr).decode("utf-8", "replace")
+        raise RestoreError("BOOT_FAILED", "The restored database did not stop", on=str(data), got=said)
+    target = stack.folder / "components" / PRIMARY / "data"
+    target.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
+    shutil.move(data, target)
+
+
+def _adopt_git(stack: LocalStack, brought: whole.Brought) -> None:
+    root = stack.plan().git_root
+    for owner in brought.git_root.iterdir():
+        if not owner.name.startswith("."):
+            shutil.move(owner, root / owner.name)
+
+
+def _adopt_objects(stack: LocalStack, brought: whole.Brought) -> None:
+    address = stack.addresses.objects
+    folder = brought.folder / "objects"
+    if address is None or not folder.is_dir():
+        return
+    client = s3_client(address, timeout=30)
+    if BUCKET not in {each["Name"] for each in client.list_buckets()["Buckets"]}:
+        client.create_bucket(Bucket=BUCKET)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            client.upload_file(str(path), BUCKET, path.relative_to(folder).as_posix())
