@@ -293,6 +293,25 @@ def lock_unproven(sets: Sets) -> None:
     assert _rules(findings) == {"LOCK_UNPROVEN"}
 
 
+@when("a snapshot is taken out of the copy")
+def snapshot_out(sets: Sets) -> None:
+    sets.take_out_snapshot()
+
+
+@then("of every kind of object that the newest set needs one refuses to be deleted")
+def locked_stay(sets: Sets) -> None:
+    assert sets.newest.locked_until is not None
+    assert sets.deletable() == []
+    assert sets.check_newest() == []
+
+
+@then(parsers.parse('the check of the copy says "{rule}", naming that snapshot'))
+def lock_broken(sets: Sets, rule: str) -> None:
+    named = [finding.message for finding in sets.check(sets.the_copy) if finding.rule == rule]
+    assert named
+    assert all(sets.damaged in message for message in named)
+
+
 @then(parsers.parse('the store\'s own account is named as "{rule}"'))
 def own_account(sets: Sets, rule: str) -> None:
     (finding,) = sets.own_rights()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from botocore.exceptions import ClientError
 
 from reports.verdict import Finding
 from stack.components.s3 import s3_client
@@ -35,7 +36,7 @@ from stack.recovery.restic import Restic
 from stack.recovery.rights import policy, policy_text, probe_lock, probe_rights, seen
 from stack.recovery.run import Made
 from stack.recovery.sealed import Sealed
-from stack.recovery.sets import check_set, check_sets, list_sets, newest
+from stack.recovery.sets import Inventory, check_set, check_sets, list_sets, needed_by, newest
 from stack.recovery.source import Source
 from stack.recovery.store import Bucket
 from stack.runtimes import start
@@ -124,7 +125,8 @@ class Sets:
 
     def readable(self) -> list[Finding]:
         """Where it can be read."""
-        return seen(self.site.bucket, [self.text])
+        whole = Bucket(self.site.store, self.site.recovery.bucket, "")
+        return seen(whole, [self.text])
 
     def take_two(self) -> None:
         """Begin a set while one is being taken."""
@@ -382,6 +384,30 @@ class Sets:
         client.create_bucket(Bucket=name, ObjectLockEnabledForBucket=locks)
         proof = probe_lock(Bucket(self.site.store, name, "archive"))
         return proof.proven, proof.findings
+
+    def deletable(self) -> list[str]:
+        """Of each kind of object that the newest set needs: the one that could be deleted though it is locked."""
+        bucket = self.site.bucket
+        kinds: dict[str, str] = {}
+        for key in needed_by(self.newest, Inventory(bucket)):
+            kinds[key.rpartition("/")[0].partition("/")[0] + "/" + key.partition("/")[2].partition("/")[0]] = key
+        kinds["catalogue"] = layout.catalogue(self.newest.id)
+        assert len(kinds) >= 8, kinds
+        gone = []
+        for key in kinds.values():
+            name = f"{bucket.prefix}/{key}"
+            version = bucket.client.head_object(Bucket=bucket.bucket, Key=name)["VersionId"]
+            try:
+                bucket.client.delete_object(Bucket=bucket.bucket, Key=name, VersionId=version)
+            except ClientError:
+                continue
+            gone.append(key)
+        return gone
+
+    def take_out_snapshot(self) -> None:
+        """Delete a snapshot from the copy."""
+        self.damaged = self.newest.snapshots[0].id
+        self.the_copy.bucket.delete([f"{layout.RESTIC}/snapshots/{self.damaged}"])
 
     def own_rights(self) -> list[Finding]:
         """What the probe says of the store's own account."""

@@ -92,6 +92,12 @@ Feature: A set holds one moment of the whole forge
     Then a bucket that locks objects is proven to keep them
     And for a bucket without locks nothing is claimed
 
+  Scenario: What is locked stays, and a set that lost locked objects all the same is named
+    Then of every kind of object that the newest set needs one refuses to be deleted
+    Given a copy of the sets
+    When a snapshot is taken out of the copy
+    Then the check of the copy says "LOCK_BROKEN", naming that snapshot
+
   Scenario: Credentials that may delete what they wrote are named
     Then the store's own account is named as "WRITER_DELETES"
 

@@ -25,9 +25,10 @@ from stack.recovery.postgresql.base import only_one, take
 from stack.recovery.postgresql.contents import BaseBackup, look
 from stack.recovery.postgresql.walfile import Segment, without_suffix
 from stack.recovery.restic import Restic
+from stack.recovery.rights import lock, probe_lock
 from stack.recovery.rules import RULES, broken
 from stack.recovery.sealed import Sealed
-from stack.recovery.sets import FELL, check_set, fell, list_sets, newest
+from stack.recovery.sets import FELL, Inventory, check_set, fell, list_sets, needed_by, newest
 from stack.recovery.source import Source
 
 __all__ = ["Made", "restic_of", "run_backup"]
@@ -162,7 +163,10 @@ class _Run:
                 told = "; ".join(each.message for each in fallen)
                 catalogue = catalogue.model_copy(update={"left_out": {**catalogue.left_out, FELL: told}})
             self._look_at(catalogue, accept=accept)
+            catalogue = self._locked(catalogue)
             self._sign(catalogue)
+            if catalogue.locked_until is not None:
+                self._lock([layout.catalogue(catalogue.id)], catalogue.locked_until)
         return Made(catalogue, self._findings, self._seconds)
 
     # -- parts -------------------------------------------------------------------------------------------------------
@@ -252,6 +256,28 @@ class _Run:
             left_out=self._left_out,
             canary=label,
         )
+
+    def _locked(self, catalogue: Catalogue) -> Catalogue:
+        """Lock what the set needs, if that is wanted; claimed only where a deletion was refused."""
+        days = self._archive.settings.lock_days
+        if days == 0:
+            return catalogue
+        proof = probe_lock(self._archive.bucket)
+        if not proof.proven:
+            self._findings += proof.findings
+            return catalogue
+        until = (catalogue.completed + timedelta(days=days)).replace(microsecond=0)
+        if self._lock(needed_by(catalogue, Inventory(self._archive.bucket)), until):
+            return catalogue.model_copy(update={"locked_until": until})
+        return catalogue
+
+    def _lock(self, keys: list[str], until: datetime) -> bool:
+        self._say(f"locking {len(keys)} objects")
+        failed = lock(self._archive.bucket, keys, until)
+        if failed:
+            told = f"{self._archive.bucket}: {len(failed)} objects could not be locked, {failed[0]} among them"
+            self._findings.append(broken("LOCK_UNPROVEN", told))
+        return not failed
 
     def _sign(self, catalogue: Catalogue) -> None:
         key = layout.catalogue(catalogue.id)

@@ -23,7 +23,18 @@ from stack.recovery.secrets import SECRETS
 from stack.recovery.settings import RecoverySettings
 from stack.recovery.store import Bucket, Stored
 
-__all__ = ["FELL", "Listed", "check_set", "check_sets", "fell", "find_set", "list_sets", "newest"]
+__all__ = [
+    "FELL",
+    "Inventory",
+    "Listed",
+    "check_set",
+    "check_sets",
+    "fell",
+    "find_set",
+    "list_sets",
+    "needed_by",
+    "newest",
+]
 
 FELL = "fell"
 """In a catalogue's `left_out`: there is far less than in the set before, and a person said that this is meant."""
@@ -151,7 +162,7 @@ def check_sets(
                 findings.append(broken("SET_HALF", f"{bucket}/{layout.SETS}{each.id} has {len(each.parts)} parts"))
         else:
             findings += _clock(each)
-            findings += check_set(bucket, each.catalogue, key=key, inventory=inventory)
+            findings += check_set(bucket, each.catalogue, key=key, inventory=inventory, now=now)
             if before is not None and FELL not in each.catalogue.left_out:
                 findings += fell(before, each.catalogue, settings.may_fall)
             before = each.catalogue
@@ -174,7 +185,12 @@ class Inventory:
 
 
 def check_set(
-    bucket: Bucket, catalogue: Catalogue, *, key: SealKey | None = None, inventory: Inventory | None = None
+    bucket: Bucket,
+    catalogue: Catalogue,
+    *,
+    key: SealKey | None = None,
+    inventory: Inventory | None = None,
+    now: datetime | None = None,
 ) -> list[Finding]:
     """Judge one set: all that its catalogue names must be there.
 
@@ -183,11 +199,13 @@ def check_set(
         catalogue: opened with the public key.
         key: opens the lists; without it they are only looked for.
         inventory: of the bucket, where several sets are judged.
+        now: by the store's clock.
     """
     inventory = inventory or Inventory(bucket)
     where = f"{bucket}/{layout.SETS}{catalogue.id}"
     findings = _snapshots(catalogue, inventory, where)
     findings += _database(bucket, catalogue, inventory)
+    findings += _broken_locks(bucket, catalogue, inventory, now or datetime.now(UTC))
     wrong = key is not None and key.fingerprint != catalogue.keys.get("seal")
     if key is None or wrong:
         if key is not None:
@@ -268,6 +286,42 @@ def _snapshots(catalogue: Catalogue, inventory: Inventory, where: str) -> list[F
         rule = "SECRETS_KEPT_APART" if apart else "SECRETS_MISSING"
         findings.append(broken(rule, f"{where}: {apart or 'no snapshot of them'}"))
     return findings
+
+
+def needed_by(catalogue: Catalogue, inventory: Inventory) -> list[str]:
+    """What a set is restored from, as far as its catalogue and a listing tell: what must not be deleted."""
+    below = f"postgresql/{catalogue.server}/"
+    first, last = Segment.parse(catalogue.base.begin), Segment.parse(catalogue.point.segment)
+    numbers = range(first.number, last.number + 1) if first is not None and last is not None else range(0)
+    wal = [
+        key
+        for key in inventory.below(f"{below}wals/")
+        if (segment := Segment.parse(without_suffix(key.rpartition("/")[2]))) is not None and segment.number in numbers
+    ]
+    return [
+        *inventory.below(f"{below}base/{catalogue.base.id}/"),
+        f"{below}inventories/{catalogue.base.id}.json",
+        f"{below}server.json",
+        *wal,
+        *(key for key in inventory.below(f"{layout.RESTIC}/") if not key.startswith(f"{layout.RESTIC}/locks/")),
+        *inventory.below(layout.OBJECTS),
+        *inventory.below(f"{layout.SETS}{catalogue.id}/"),
+    ]
+
+
+def _broken_locks(bucket: Bucket, catalogue: Catalogue, inventory: Inventory, now: datetime) -> list[Finding]:
+    """What was locked is there until its time is over, whoever tried to delete it."""
+    if catalogue.locked_until is None or catalogue.locked_until < now:
+        return []
+    names = [layout.part(catalogue.id, part.name) for part in (catalogue.refs, catalogue.objects)]
+    names += [f"{layout.RESTIC}/snapshots/{each.id}" for each in catalogue.snapshots]
+    names += [f"postgresql/{catalogue.server}/base/{catalogue.base.id}/backup.info"]
+    held = {key for name in names for key in inventory.below(name.rpartition("/")[0] + "/")}
+    return [
+        broken("LOCK_BROKEN", f"{bucket}/{name} was locked until {catalogue.locked_until}, and is not there")
+        for name in names
+        if name not in held
+    ]
 
 
 def _database(bucket: Bucket, catalogue: Catalogue, inventory: Inventory) -> list[Finding]:

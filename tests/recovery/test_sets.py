@@ -262,6 +262,18 @@ def test_a_set_whose_secrets_are_kept_apart_could_not_be_verified(site: Site) ->
     assert verdict(findings) == "could_not_verify"
 
 
+def test_a_locked_object_that_is_gone_is_named_while_its_lock_holds(site: Site) -> None:
+    """Nobody could delete it, so the store did not keep its word; afterwards it is only missing."""
+    catalogue = newest(list_sets(site.bucket, site.signer.verifier))
+    assert catalogue is not None
+    held = catalogue.model_copy(update={"locked_until": NOW + timedelta(days=1)})
+    assert check_set(site.bucket, held, key=site.key, now=NOW) == []
+    site.without("restic/snapshots/" + "a" * 64)
+    assert _rules(check_set(site.bucket, held, key=site.key, now=NOW)) == {"SNAPSHOT_MISSING", "LOCK_BROKEN"}
+    later = NOW + timedelta(days=2)
+    assert _rules(check_set(site.bucket, held, key=site.key, now=later)) == {"SNAPSHOT_MISSING"}
+
+
 def test_the_receiver_s_pieces_are_as_good_as_a_segment_up_to_the_point(site: Site) -> None:
     """The last segment need not be archived when its pieces reach the point; a hole in them is not bridged."""
     _waiting(site)
