@@ -125,6 +125,9 @@ def prune(places: Places, settings: Settings, run: str | None, *, yes: bool) -> 
         click.echo(f"{told}, {verb} from {archive.bucket}; {len(doomed.kept)} sets stay")
         if yes:
             prune_sets(archive, doomed, restic, progress=lambda text: click.echo(f"  {text}", err=True))
+            _, database, _ = places.pushes(settings, run)
+            if doomed.kept and ledger.is_kept(database.conninfo()):
+                ledger.forget(database.conninfo(), min(catalogue.journal for catalogue in doomed.kept))
 
 
 def copy(places: Places, settings: Settings, run: str | None) -> None:

@@ -16,7 +16,7 @@ from stack.forge.gitenv import git
 from stack.forge.hosting import Hosting
 from stack.recovery import layout
 from stack.recovery.errors import RefusedError, RestoreError
-from stack.recovery.git import contents, ledger
+from stack.recovery.git import contents, inspect, ledger
 from stack.recovery.git.journal import Entry
 from stack.recovery.git.refs import refs_at, wanted
 from stack.recovery.git.restore import restore_repositories, restore_repository
@@ -279,3 +279,30 @@ def test_rows_that_a_snapshot_holds_are_not_asked_for(
     after = wanted(conninfo)[0].rows[0]
     assert restore_repositories(archive, conninfo, tmp_path / "back", starts=lambda _wanted: start, after=after) == []
     assert whole(tmp_path / "back" / "ada" / "engine.git") == {"refs/heads/main": commit}
+
+
+def test_rows_that_every_set_holds_are_forgotten(
+    author: Author, shipper: Shipper, archive: Archive, conninfo: str, tmp_path: Path
+) -> None:
+    """Shipped ones alone; neither what comes after them nor a look at the bucket misses them."""
+    author.push("one")
+    author.push("two")
+    shipper.ship_once()
+    start = tmp_path / "snapshot"
+    shutil.copytree(author.path, start)
+    author.push("three")
+    floor = wanted(conninfo)[0].rows[1]
+    assert ledger.forget(conninfo, floor) == 2
+    assert ledger.forget(conninfo, floor + 1) == 0, "the third is not shipped yet"
+    fourth = author.push("four")
+    assert shipper.ship_once().waiting == 0
+    assert isinstance(archive.bucket, MemoryBucket)
+    archive.bucket.delete([stored.key for stored in contents.stored(archive)][:2])
+    assert inspect.check(archive, floor=floor, deep=True) == []
+    assert inspect.shipped(archive, conninfo, floor=floor) == []
+    assert restore_repositories(archive, conninfo, tmp_path / "back", starts=lambda _wanted: start, after=floor) == []
+    assert whole(tmp_path / "back" / "ada" / "engine.git") == {"refs/heads/main": fourth}
+    assert ledger.forget(conninfo, floor + 2) == 2
+    author.push("five")
+    assert shipper.ship_once().waiting == 0
+    assert inspect.check(archive, floor=floor + 2) == []

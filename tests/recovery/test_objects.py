@@ -96,7 +96,9 @@ def test_what_the_store_calls_the_same_is_not_read_again(forge_objects: Forge, s
     forge_objects.store.read.clear()
     sealed.bucket.delete([layout.blob(hashlib.sha256(b"one").hexdigest())])
     healed = objects.copy(forge_objects, sealed, again.items, scratch=tmp_path)
-    assert set(forge_objects.store.read) == {"attachments/a", "attachments/b"}
+    # Two keys have this content: which is asked first, and whether the other is still needed then, is left to chance.
+    assert set(forge_objects.store.read) <= {"attachments/a", "attachments/b"}
+    assert forge_objects.store.read
     assert healed.added > 0
     assert sealed.get(layout.blob(hashlib.sha256(b"one").hexdigest())) == b"one"
 

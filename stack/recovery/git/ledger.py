@@ -21,6 +21,7 @@ __all__ = [
     "Synced",
     "backlog",
     "before",
+    "forget",
     "is_kept",
     "look",
     "mark_shipped",
@@ -149,6 +150,13 @@ def before(db: psycopg.Connection, key: Key, row: int, *, limit: int = _KNOWN) -
 def mark_shipped(db: psycopg.Connection, ids: Sequence[int]) -> None:
     """They are in the bucket."""
     db.execute("UPDATE push_journal SET shipped_at = clock_timestamp() WHERE id = ANY(%s)", (list(ids),))
+
+
+def forget(conninfo: str, floor: int) -> int:
+    """Delete rows up to this one that are shipped: every set that is kept holds their pushes. How many went."""
+    with psycopg.connect(conninfo) as db:
+        query = "DELETE FROM push_journal WHERE id <= %s AND shipped_at IS NOT NULL"
+        return db.execute(query, (floor,)).rowcount
 
 
 def place_of(db: psycopg.Connection, git_root: Path, key: Key) -> Path | None:
