@@ -13,7 +13,7 @@ from stack.recovery.errors import RefusedError, StoreError
 from stack.recovery.manifests import read_objects
 from stack.recovery.postgresql.archive import Archive
 from stack.recovery.restic import Restic
-from stack.recovery.rules import broken
+from stack.recovery.rules import broken, told
 from stack.recovery.sealed import Sealed
 from stack.recovery.sealing import SealError
 
@@ -61,7 +61,7 @@ def check_restic(restic: Restic) -> list[Finding]:
     try:
         said = restic.check(read=True)
     except RefusedError as error:
-        return [broken(error.rule, str(error))]
+        return [told(error)]
     if said is None:
         return []
     return [broken("SNAPSHOT_DAMAGED", restic.where, evidence=said)]

@@ -16,7 +16,7 @@ from stack.recovery.catalogue import Catalogue, Verifier
 from stack.recovery.errors import RecoveryError, RefusedError
 from stack.recovery.manifests import read_objects, read_refs
 from stack.recovery.postgresql.walfile import SEGMENT_SIZE, Segment, show_lsn, without_suffix
-from stack.recovery.rules import broken
+from stack.recovery.rules import broken, told
 from stack.recovery.sealed import Sealed
 from stack.recovery.sealing import SealKey
 from stack.recovery.secrets import SECRETS
@@ -149,14 +149,14 @@ def check_sets(
     try:
         sets = list_sets(bucket, verifier)
     except RecoveryError as error:
-        return [], [broken(error.rule, str(error))]
+        return [], [told(error)]
     now = now or datetime.now(UTC)
     findings = _newest_findings(bucket, sets, settings, now)
     inventory = Inventory(bucket)
     before: Catalogue | None = None
     for each in sets:
         if each.trouble is not None:
-            findings.append(broken(each.trouble.rule, str(each.trouble)))
+            findings.append(told(each.trouble))
         elif each.catalogue is None:
             if _half_for_long(each, now):
                 findings.append(broken("SET_HALF", f"{bucket}/{layout.SETS}{each.id} has {len(each.parts)} parts"))
@@ -372,11 +372,11 @@ def _lists(sealed: Sealed, catalogue: Catalogue, inventory: Inventory) -> list[F
     try:
         read_refs(sealed, catalogue)
     except RefusedError as error:
-        findings.append(broken(error.rule, str(error)))
+        findings.append(told(error))
     try:
         items = read_objects(sealed, catalogue)
     except RefusedError as error:
-        return [*findings, broken(error.rule, str(error))]
+        return [*findings, told(error)]
     there = inventory.below(layout.OBJECTS)
     missing = [item for item in items if layout.blob(item.sha256) not in there]
     findings += [

@@ -29,7 +29,9 @@ from stack.recovery.sets import Listed, check_sets, list_sets
 from stack.recovery.store import Bucket, credentials_from
 
 if TYPE_CHECKING:
+    from stack.recovery.catalogue import Catalogue
     from stack.recovery.cli import Places
+    from stack.recovery.postgresql.archive import Archive
     from stack.settings import Settings
 
 __all__ = ["check", "copy", "described", "probe", "prune", "take"]
@@ -110,24 +112,37 @@ def _pushes_of(places: Places, settings: Settings, run: str | None, floor: int) 
 
 
 def prune(places: Places, settings: Settings, run: str | None, *, yes: bool) -> None:
-    """Say what would go, or delete it."""
-    archive, server = places.find(settings, run, pruner=True)
-    restic = places.program(settings, "restic")
+    """Say what would go, or delete it; where no stack runs, the bucket alone is pruned."""
+    try:
+        archive, server = places.find(settings, run, pruner=True)
+    except NeedMissingError as error:
+        if error.need != "stack":
+            raise
+        with tempfile.TemporaryDirectory(prefix="engineroom-prune-") as folder:
+            _prune(places, settings, places.remote(settings, run, Path(folder), pruner=True), yes=yes)
+        return
     # A backup that runs relies on what is there.
     with only_one(server) if yes else contextlib.nullcontext():
-        doomed = surplus_sets(archive, places.verifier(settings), restic)
-        for each in doomed.sets:
-            click.echo(
-                f"set {each.id} {'goes' if yes else 'would go'}{'' if each.catalogue else ', it was never finished'}"
-            )
-        verb = "deleted" if yes else "would be deleted"
-        told = f"{len(doomed.snapshots)} snapshots and {doomed.count} objects, {doomed.size / 2**20:.1f} MB"
-        click.echo(f"{told}, {verb} from {archive.bucket}; {len(doomed.kept)} sets stay")
+        kept = _prune(places, settings, archive, yes=yes)
         if yes:
-            prune_sets(archive, doomed, restic, progress=lambda text: click.echo(f"  {text}", err=True))
             _, database, _ = places.pushes(settings, run)
-            if doomed.kept and ledger.is_kept(database.conninfo()):
-                ledger.forget(database.conninfo(), min(catalogue.journal for catalogue in doomed.kept))
+            if ledger.is_kept(database.conninfo()):
+                ledger.forget(database.conninfo(), min(catalogue.journal for catalogue in kept))
+
+
+def _prune(places: Places, settings: Settings, archive: Archive, *, yes: bool) -> list[Catalogue]:
+    restic = places.program(settings, "restic")
+    doomed = surplus_sets(archive, places.verifier(settings), restic)
+    for each in doomed.sets:
+        click.echo(
+            f"set {each.id} {'goes' if yes else 'would go'}{'' if each.catalogue else ', it was never finished'}"
+        )
+    verb = "deleted" if yes else "would be deleted"
+    size = f"{len(doomed.snapshots)} snapshots and {doomed.count} objects, {doomed.size / 2**20:.1f} MB"
+    click.echo(f"{size}, {verb} from {archive.bucket}; {len(doomed.kept)} sets stay")
+    if yes:
+        prune_sets(archive, doomed, restic, progress=lambda text: click.echo(f"  {text}", err=True))
+    return doomed.kept
 
 
 def copy(places: Places, settings: Settings, run: str | None) -> None:
