@@ -13,14 +13,16 @@ import psycopg
 
 from reports.verdict import Finding
 from stack.errors import NeedMissingError, UsageError
+from stack.recovery import layout
 from stack.recovery.copying import copy_archive
-from stack.recovery.deep import check_deep
+from stack.recovery.deep import check_deep, check_restic
 from stack.recovery.git import inspect as pushes
 from stack.recovery.git import ledger
 from stack.recovery.postgresql import inspect
 from stack.recovery.postgresql.base import only_one
 from stack.recovery.postgresql.walfile import show_lsn
 from stack.recovery.prune import prune_sets, surplus_sets
+from stack.recovery.restic import Restic
 from stack.recovery.rights import probe_lock, probe_rights
 from stack.recovery.rules import broken
 from stack.recovery.run import run_backup
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from stack.recovery.catalogue import Catalogue
     from stack.recovery.cli import Places
     from stack.recovery.postgresql.archive import Archive
+    from stack.recovery.sealing import SealKey
     from stack.settings import Settings
 
 __all__ = ["check", "copy", "described", "probe", "prune", "take"]
@@ -78,7 +81,7 @@ def check(places: Places, settings: Settings, run: str | None, *, deep: bool) ->
         findings += pushes.check(Sealed(bucket, key), floor=floor, deep=deep)
     findings += _pushes_of(places, settings, run, floor)
     if not deep:
-        return findings
+        return findings + _packs(places, settings, bucket, key)
     if key is None:
         raise UsageError(
             "Nothing can be opened without the seal key", on=str(bucket), fix="name it in [recovery] key_file"
@@ -94,6 +97,17 @@ def check(places: Places, settings: Settings, run: str | None, *, deep: bool) ->
         catalogues = [each.catalogue for each in sets if each.catalogue is not None]
         findings += check_deep(archive, catalogues, restic, progress=lambda text: click.echo(f"  {text}", err=True))
     return findings
+
+
+def _packs(places: Places, settings: Settings, bucket: Bucket, key: SealKey | None) -> list[Finding]:
+    """Whether a pack of snapshots is missing, which restic alone can tell, where it is installed."""
+    try:
+        restic = places.program(settings, "restic")
+    except NeedMissingError:
+        return []
+    if key is None or bucket.head(f"{layout.RESTIC}/config") is None:
+        return []
+    return check_restic(Restic(restic, bucket, key), read=False)
 
 
 def _pushes_of(places: Places, settings: Settings, run: str | None, floor: int) -> list[Finding]:
