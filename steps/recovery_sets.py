@@ -88,9 +88,33 @@ def restored_set(sets: Sets) -> None:
     sets.restore()
 
 
+@given("people push all the time")
+def storm(sets: Sets) -> None:
+    sets.push_steadily()
+
+
 @when("another set is taken")
 def another(sets: Sets) -> None:
     sets.take()
+
+
+@then("it breaks no rule, and every ref that it names comes back with all that it reaches")
+def storm_is_whole(sets: Sets) -> None:
+    during = len(sets.pushes)
+    sets.end_pushes()
+    assert during >= 10, "too few pushes for a storm"
+    assert sets.made is not None
+    assert sets.made.findings == []
+    sets.restore()
+    assert sets.wrong_refs(live=False) == []
+
+
+@then("the slowest push meanwhile is told")
+def slowest(sets: Sets, pytestconfig: pytest.Config) -> None:
+    context: RunContext = run_context(pytestconfig)
+    context.attach_measurement("push while a set is taken, slowest", "ms", [1000 * max(sets.pushes)])
+    assert sets.made is not None
+    context.attach_measurement("writers held by the barrier", "ms", [1000 * sets.made.seconds["barrier"]])
 
 
 @when("another set is begun while one is being taken")

@@ -66,6 +66,9 @@ class Sets:
         self.second: Bucket | None = None
         self.into = Path(tempfile.mkdtemp(prefix="engineroom-sets-"))
         self.damaged = ""
+        self.pushes: list[float] = []
+        self._enough = threading.Event()
+        self._storm: threading.Thread | None = None
         self._undo: list[tuple[Path, Path]] = []
         self._gone: list[str] = []
         self._writer: Bucket | None = None
@@ -127,6 +130,28 @@ class Sets:
         """Where it can be read."""
         whole = Bucket(self.site.store, self.site.recovery.bucket, "")
         return seen(whole, [self.text])
+
+    def push_steadily(self) -> None:
+        """Push to all repositories in turns, as fast as it goes, until a set was taken."""
+        begun = threading.Event()
+
+        def run() -> None:
+            while not self._enough.is_set():
+                for name in ("r1", "r2", "r3", "r4"):
+                    started = time.monotonic()
+                    self.site.push(name, {"storm.txt": secrets.token_bytes(2000)})
+                    self.pushes.append(time.monotonic() - started)
+                    begun.set()
+
+        self._storm = threading.Thread(target=run, name="pushes")
+        self._storm.start()
+        assert begun.wait(20), "nobody could push"
+
+    def end_pushes(self) -> None:
+        """Nobody pushes any more."""
+        self._enough.set()
+        if self._storm is not None:
+            self._storm.join(30)
 
     def take_two(self) -> None:
         """Begin a set while one is being taken."""
@@ -220,16 +245,16 @@ class Sets:
         items = read_objects(self.site.sealed, catalogue)
         objects.restore(self.site.sealed, items, bucket, scratch=self.into / "scratch")
 
-    def wrong_refs(self, *, but: str = "") -> list[str]:
-        """Refs that name an object which the restored repository lacks; and that the refs are those of the forge."""
+    def wrong_refs(self, *, but: str = "", live: bool = True) -> list[str]:
+        """Refs that do not reach all they should in what came back; `live`: and that are not what the forge has now."""
         wrong = []
         items = read_refs(self.site.sealed, self.newest)
         assert items, "the set names no repository"
         for item in items:
             if item.path == but:
                 continue
-            live = snapshots.refs_on_disk(self.site.source.git_root / item.path)
-            wrong += [] if live == dict(item.refs) else [f"{item.path}: {item.refs}, the forge has {live}"]
+            now = snapshots.refs_on_disk(self.site.source.git_root / item.path) if live else dict(item.refs)
+            wrong += [] if now == dict(item.refs) else [f"{item.path}: {item.refs}, the forge has {now}"]
             for oid in item.refs.values():
                 git_dir = self.into / "git" / item.path
                 done = git(["fsck", "--connectivity-only", oid], git_dir=git_dir, ok=range(256))
@@ -458,6 +483,7 @@ class Sets:
 
     def tidy(self) -> None:
         """The forge is what it was."""
+        self.end_pushes()
         for kept, path in reversed(self._undo):
             shutil.rmtree(path, ignore_errors=True)
             shutil.move(kept, path)

@@ -27,6 +27,12 @@ Feature: A set holds one moment of the whole forge
     When another set is taken
     Then no object of the bucket holds that text
 
+  Scenario: Pushes that go on while a set is taken are on one side of its point or on the other
+    Given people push all the time
+    When another set is taken
+    Then it breaks no rule, and every ref that it names comes back with all that it reaches
+    And the slowest push meanwhile is told
+
   Scenario: Of two sets at once the second is refused, naming the first
     When another set is begun while one is being taken
     Then the one that was first is whole
