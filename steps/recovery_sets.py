@@ -109,6 +109,11 @@ def storm_is_whole(sets: Sets) -> None:
     assert sets.wrong_refs(live=False) == []
 
 
+@then("a database that is recovered to its point has exactly the rows and refs that it tells of")
+def storm_rows(sets: Sets) -> None:
+    assert sets.wrong_rows() == []
+
+
 @then("the slowest push meanwhile is told")
 def slowest(sets: Sets, pytestconfig: pytest.Config) -> None:
     context: RunContext = run_context(pytestconfig)

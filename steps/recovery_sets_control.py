@@ -16,11 +16,14 @@ from pathlib import Path
 import psutil
 import psycopg
 from botocore.exceptions import ClientError
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from reports.verdict import Finding
 from stack.components.s3 import s3_client
 from stack.forge.errors import GitError
 from stack.forge.gitenv import git
+from stack.place import archive_of
 from stack.recovery import layout, objects
 from stack.recovery import secrets as forge_secrets
 from stack.recovery.catalogue import Catalogue
@@ -30,6 +33,7 @@ from stack.recovery.errors import RecoveryError, StoreError
 from stack.recovery.git import snapshots
 from stack.recovery.git.hold import HELD
 from stack.recovery.manifests import read_objects, read_refs
+from stack.recovery.postgresql import restore as restoring
 from stack.recovery.postgresql.archive import Archive
 from stack.recovery.prune import prune_sets, surplus_sets
 from stack.recovery.restic import Restic
@@ -260,6 +264,45 @@ class Sets:
                 done = git(["fsck", "--connectivity-only", oid], git_dir=git_dir, ok=range(256))
                 wrong += [] if done.code == 0 else [f"{item.path}: {done.stderr.decode()}"]
         return wrong
+
+    def wrong_rows(self) -> list[str]:
+        """How a database that is recovered to the newest set's point differs from what the set tells."""
+        catalogue = self.newest
+        into = self.site.stack.folder / "restores" / secrets.token_hex(4)
+        into.parent.mkdir(exist_ok=True)
+        archive = archive_of(
+            self.site.settings,
+            into / "agent",
+            store=self.site.store,
+            recovery=self.site.recovery,
+            stack=self.site.stack,
+        )
+        done = restoring.restore(archive, restoring.plan(archive, restoring.Target.parse(catalogue.point.name), into))
+        try:
+            database = self.site.source.database.database
+            with psycopg.connect(make_conninfo(done.conninfo, dbname=database)) as db:
+                counts = {table: _count(db, table) for table in catalogue.counts}
+                known = db.execute("SELECT repository_id, is_wiki, ref, oid FROM repository_ref").fetchall()
+        finally:
+            words: list[str | Path] = [
+                archive.programs.postgresql["pg_ctl"],
+                "stop",
+                "-m",
+                "immediate",
+                "-D",
+                done.data,
+            ]
+            archive.ground.run(words, within=30, env=archive.programs.env)
+        told = {
+            (item.repository, item.is_wiki, ref, oid)
+            for item in read_refs(self.site.sealed, catalogue)
+            for ref, oid in item.refs.items()
+        }
+        wrong = [f"{row}: on one side alone" for row in told ^ {tuple(row) for row in known}]
+        rows = catalogue.counts
+        return wrong + [
+            f"{table}: {counts[table]}, told {rows[table]}" for table in rows if counts[table] != rows[table]
+        ]
 
     def wrong_contents(self) -> list[str]:
         """Objects and secrets that came back otherwise than they are in the forge."""
@@ -509,6 +552,12 @@ def _backup(site: SetSite, reached: threading.Event) -> None:
             reached.set()
 
     site.take(progress=progress)
+
+
+def _count(db: psycopg.Connection, table: str) -> int:
+    row = db.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _with_secret(source: Source, path: Path) -> Source:

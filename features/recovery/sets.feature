@@ -31,6 +31,7 @@ Feature: A set holds one moment of the whole forge
     Given people push all the time
     When another set is taken
     Then it breaks no rule, and every ref that it names comes back with all that it reaches
+    And a database that is recovered to its point has exactly the rows and refs that it tells of
     And the slowest push meanwhile is told
 
   Scenario: Of two sets at once the second is refused, naming the first
