@@ -5,6 +5,7 @@ With the seal key the lists of a set are opened as well; `check_deep` opens ever
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -325,9 +326,13 @@ def _broken_locks(bucket: Bucket, catalogue: Catalogue, inventory: Inventory, no
 
 
 def _database(bucket: Bucket, catalogue: Catalogue, inventory: Inventory) -> list[Finding]:
-    """By names alone: the base backup is there, and each segment from it to the point."""
+    """By names alone: the folder is this server's, the base backup is there, and each segment from it to the point."""
     below = f"postgresql/{catalogue.server}/"
     where = f"{bucket}/{below}"
+    system = _system(bucket.get(f"{below}server.json"))
+    if system != catalogue.point.system:
+        rule = "STORE_EMPTY" if system is None else "STORE_FOREIGN"
+        return [broken(rule, f"{where} is of system {system}, the set {catalogue.id} of {catalogue.point.system}")]
     if f"{below}base/{catalogue.base.id}/backup.info" not in inventory.below(f"{below}base/"):
         return [broken("BASE_INCOMPLETE", f"{where}base/{catalogue.base.id} is not there; {catalogue.id} needs it")]
     first, last = Segment.parse(catalogue.base.begin), Segment.parse(catalogue.point.segment)
@@ -350,6 +355,14 @@ def _database(bucket: Bucket, catalogue: Catalogue, inventory: Inventory) -> lis
         told = f"{catalogue.id} is of {show_lsn(catalogue.point.lsn)}, and {name} is not archived yet"
         return [broken("BACKUP_WAITING", told)]
     return [broken("WAL_MISSING", f"{name} is not in {where}wals/; {catalogue.id} needs it")]
+
+
+def _system(marker: bytes | None) -> int | None:
+    """The system identifier that a folder's marker tells; None when it tells none."""
+    try:
+        return None if marker is None else int(json.loads(marker)["system"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _in_pieces(catalogue: Catalogue, inventory: Inventory, below: str, number: int) -> bool:

@@ -30,6 +30,8 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 BASE, POINT = Segment(1, 3), Segment(1, 6)
 CONTENTS = {"attachments/a": b"the first content", "lfs/b": b"the second content", "jobs/1/1/000001.log": b"a log"}
 
+_MARKER = "postgresql/forge/server.json"
+
 
 @dataclass
 class Site:
@@ -55,6 +57,7 @@ class Site:
             name = Segment(1, number).name()
             self._at(f"postgresql/forge/wals/{name[:16]}/{name}.lz4", at)
         self._at("postgresql/forge/base/20261125T000000/backup.info", at)
+        self.bucket.objects[_MARKER] = (b'{"format": 1, "key": "k", "system": "1", "version": 180006}', at)
         snapshots = [Snapshot(id="a" * 64, kind="git", shard="000", repositories=repositories)]
         snapshots += [Snapshot(id="b" * 64, kind="secrets", shard="")] if secrets else []
         for snapshot in snapshots:
@@ -231,6 +234,11 @@ BROKEN: dict[str, tuple[str, Callable[[Site], object]]] = {
         "WAL_MISSING",
         lambda site: site.without(site.first(f"postgresql/forge/wals/{POINT.name()[:16]}/{Segment(1, 4).name()}")),
     ),
+    "a folder that is another server's": (
+        "STORE_FOREIGN",
+        lambda site: site.bucket.put(_MARKER, b'{"format": 1, "key": "k", "system": "2", "version": 180006}'),
+    ),
+    "a folder that says not whose it is": ("STORE_EMPTY", lambda site: site.without(_MARKER)),
     "the point's WAL not archived yet": ("BACKUP_WAITING", _waiting),
 }
 
