@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from stack.components.api import API
+from stack.components.git_daemon import GIT
 from stack.components.git_http import GIT_HTTP
 from stack.components.objects import BUCKET, OBJECTS
 from stack.components.opensearch import OPENSEARCH
@@ -21,6 +22,7 @@ from stack.components.runner import RUNNER
 from stack.components.s3 import s3_client
 from stack.components.search import INDEXER, SEARCH
 from stack.errors import NeedMissingError
+from stack.forge.smsly import SmslyForge
 from stack.process import ProgramFailedError
 from stack.recovery import whole
 from stack.recovery.errors import RestoreError
@@ -34,7 +36,7 @@ from stack.toolchain import Toolchain
 
 __all__ = ["LocalForge", "boot"]
 
-_SERVICES = (GIT_HTTP, SEARCH, INDEXER, RUNNER, API)
+_SERVICES = (GIT, GIT_HTTP, SEARCH, INDEXER, RUNNER, API)
 _STOP_SECONDS = 120.0
 _INDEX_SECONDS = 120.0
 _POLL = 0.5
@@ -65,6 +67,13 @@ class LocalForge:
                 if all(wanted == there for _, wanted, there in found) or time.monotonic() > deadline:
                     return found
                 time.sleep(_POLL)
+
+    def invite(self, username: str, owner: str, name: str) -> None:
+        """Let a user read a repository, as its owner could."""
+        database = self.stack.addresses.database
+        assert database is not None, "it runs on one"  # noqa: S101
+        with SmslyForge(database.conninfo()) as forge:
+            forge.add_collaborator(owner, name, username)
 
     def stop(self) -> None:
         """End it; what came back is gone with it."""

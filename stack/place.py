@@ -286,11 +286,11 @@ class Places:
         found = place(settings, self._find_stack(settings, run))
         return found.archive, found.database, found.git_root
 
-    def remote(self, settings: Settings, run: str | None, folder: Path) -> Archive:
+    def remote(self, settings: Settings, run: str | None, folder: Path, *, pruner: bool = False) -> Archive:
         """An archive as another machine sees it; a stack is asked for its store only where the settings name none."""
         named = settings.recovery.endpoint is not None and settings.recovery.writer is not None
         store = None if named else self._find_stack(settings, run).addresses.objects
-        return archive_of(settings, folder, store=store)
+        return archive_of(settings, folder, store=store, pruner=pruner)
 
     def source(self, settings: Settings, run: str | None) -> Source:
         """Everything of a running stack that goes into a set."""

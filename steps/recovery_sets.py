@@ -88,9 +88,38 @@ def restored_set(sets: Sets) -> None:
     sets.restore()
 
 
+@given("people push all the time")
+def storm(sets: Sets) -> None:
+    sets.push_steadily()
+
+
 @when("another set is taken")
 def another(sets: Sets) -> None:
     sets.take()
+
+
+@then("it breaks no rule, and every ref that it names comes back with all that it reaches")
+def storm_is_whole(sets: Sets) -> None:
+    during = len(sets.pushes)
+    sets.end_pushes()
+    assert during >= 10, "too few pushes for a storm"
+    assert sets.made is not None
+    assert sets.made.findings == []
+    sets.restore()
+    assert sets.wrong_refs(live=False) == []
+
+
+@then("a database that is recovered to its point has exactly the rows and refs that it tells of")
+def storm_rows(sets: Sets) -> None:
+    assert sets.wrong_rows() == []
+
+
+@then("the slowest push meanwhile is told")
+def slowest(sets: Sets, pytestconfig: pytest.Config) -> None:
+    context: RunContext = run_context(pytestconfig)
+    context.attach_measurement("push while a set is taken, slowest", "ms", [1000 * max(sets.pushes)])
+    assert sets.made is not None
+    context.attach_measurement("writers held by the barrier", "ms", [1000 * sets.made.seconds["barrier"]])
 
 
 @when("another set is begun while one is being taken")
@@ -291,6 +320,25 @@ def lock_unproven(sets: Sets) -> None:
     proven, findings = sets.lock_proof(locks=False)
     assert not proven
     assert _rules(findings) == {"LOCK_UNPROVEN"}
+
+
+@when("a snapshot is taken out of the copy")
+def snapshot_out(sets: Sets) -> None:
+    sets.take_out_snapshot()
+
+
+@then("of every kind of object that the newest set needs one refuses to be deleted")
+def locked_stay(sets: Sets) -> None:
+    assert sets.newest.locked_until is not None
+    assert sets.deletable() == []
+    assert sets.check_newest() == []
+
+
+@then(parsers.parse('the check of the copy says "{rule}", naming that snapshot'))
+def lock_broken(sets: Sets, rule: str) -> None:
+    named = [finding.message for finding in sets.check(sets.the_copy) if finding.rule == rule]
+    assert named
+    assert all(sets.damaged in message for message in named)
 
 
 @then(parsers.parse('the store\'s own account is named as "{rule}"'))

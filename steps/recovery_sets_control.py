@@ -15,11 +15,15 @@ from pathlib import Path
 
 import psutil
 import psycopg
+from botocore.exceptions import ClientError
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from reports.verdict import Finding
 from stack.components.s3 import s3_client
 from stack.forge.errors import GitError
 from stack.forge.gitenv import git
+from stack.place import archive_of
 from stack.recovery import layout, objects
 from stack.recovery import secrets as forge_secrets
 from stack.recovery.catalogue import Catalogue
@@ -29,13 +33,14 @@ from stack.recovery.errors import RecoveryError, StoreError
 from stack.recovery.git import snapshots
 from stack.recovery.git.hold import HELD
 from stack.recovery.manifests import read_objects, read_refs
+from stack.recovery.postgresql import restore as restoring
 from stack.recovery.postgresql.archive import Archive
 from stack.recovery.prune import prune_sets, surplus_sets
 from stack.recovery.restic import Restic
 from stack.recovery.rights import policy, policy_text, probe_lock, probe_rights, seen
 from stack.recovery.run import Made
 from stack.recovery.sealed import Sealed
-from stack.recovery.sets import check_set, check_sets, list_sets, newest
+from stack.recovery.sets import Inventory, check_set, check_sets, list_sets, needed_by, newest
 from stack.recovery.source import Source
 from stack.recovery.store import Bucket
 from stack.runtimes import start
@@ -65,6 +70,9 @@ class Sets:
         self.second: Bucket | None = None
         self.into = Path(tempfile.mkdtemp(prefix="engineroom-sets-"))
         self.damaged = ""
+        self.pushes: list[float] = []
+        self._enough = threading.Event()
+        self._storm: threading.Thread | None = None
         self._undo: list[tuple[Path, Path]] = []
         self._gone: list[str] = []
         self._writer: Bucket | None = None
@@ -124,7 +132,30 @@ class Sets:
 
     def readable(self) -> list[Finding]:
         """Where it can be read."""
-        return seen(self.site.bucket, [self.text])
+        whole = Bucket(self.site.store, self.site.recovery.bucket, "")
+        return seen(whole, [self.text])
+
+    def push_steadily(self) -> None:
+        """Push to all repositories in turns, as fast as it goes, until a set was taken."""
+        begun = threading.Event()
+
+        def run() -> None:
+            while not self._enough.is_set():
+                for name in ("r1", "r2", "r3", "r4"):
+                    started = time.monotonic()
+                    self.site.push(name, {"storm.txt": secrets.token_bytes(2000)})
+                    self.pushes.append(time.monotonic() - started)
+                    begun.set()
+
+        self._storm = threading.Thread(target=run, name="pushes")
+        self._storm.start()
+        assert begun.wait(20), "nobody could push"
+
+    def end_pushes(self) -> None:
+        """Nobody pushes any more."""
+        self._enough.set()
+        if self._storm is not None:
+            self._storm.join(30)
 
     def take_two(self) -> None:
         """Begin a set while one is being taken."""
@@ -150,7 +181,7 @@ class Sets:
             thread.join(120)
 
     def kill(self) -> None:
-        """Kill a backup while it saves git: itself, and what it runs."""
+        """Kill a backup while it saves git; restic, which it had begun, lives on by itself."""
         context = multiprocessing.get_context("fork")
         reached = context.Event()
         process = context.Process(target=_backup, args=(self.site, reached))
@@ -158,9 +189,8 @@ class Sets:
         assert process.pid is not None
         assert reached.wait(60), "it did not come to git"
         time.sleep(0.3)  # so that restic has begun
-        mine = psutil.Process(process.pid)
-        for each in (mine, *mine.children(recursive=True)):
-            each.kill()
+        assert psutil.Process(process.pid).children(), "nothing was running that could be left behind"
+        process.kill()
         process.join(10)
         assert process.exitcode == -signal.SIGKILL, "it ended before it was killed"
 
@@ -219,21 +249,60 @@ class Sets:
         items = read_objects(self.site.sealed, catalogue)
         objects.restore(self.site.sealed, items, bucket, scratch=self.into / "scratch")
 
-    def wrong_refs(self, *, but: str = "") -> list[str]:
-        """Refs that name an object which the restored repository lacks; and that the refs are those of the forge."""
+    def wrong_refs(self, *, but: str = "", live: bool = True) -> list[str]:
+        """Refs that do not reach all they should in what came back; `live`: and that are not what the forge has now."""
         wrong = []
         items = read_refs(self.site.sealed, self.newest)
         assert items, "the set names no repository"
         for item in items:
             if item.path == but:
                 continue
-            live = snapshots.refs_on_disk(self.site.source.git_root / item.path)
-            wrong += [] if live == dict(item.refs) else [f"{item.path}: {item.refs}, the forge has {live}"]
+            now = snapshots.refs_on_disk(self.site.source.git_root / item.path) if live else dict(item.refs)
+            wrong += [] if now == dict(item.refs) else [f"{item.path}: {item.refs}, the forge has {now}"]
             for oid in item.refs.values():
                 git_dir = self.into / "git" / item.path
                 done = git(["fsck", "--connectivity-only", oid], git_dir=git_dir, ok=range(256))
                 wrong += [] if done.code == 0 else [f"{item.path}: {done.stderr.decode()}"]
         return wrong
+
+    def wrong_rows(self) -> list[str]:
+        """How a database that is recovered to the newest set's point differs from what the set tells."""
+        catalogue = self.newest
+        into = self.site.stack.folder / "restores" / secrets.token_hex(4)
+        into.parent.mkdir(exist_ok=True)
+        archive = archive_of(
+            self.site.settings,
+            into / "agent",
+            store=self.site.store,
+            recovery=self.site.recovery,
+            stack=self.site.stack,
+        )
+        done = restoring.restore(archive, restoring.plan(archive, restoring.Target.parse(catalogue.point.name), into))
+        try:
+            database = self.site.source.database.database
+            with psycopg.connect(make_conninfo(done.conninfo, dbname=database)) as db:
+                counts = {table: _count(db, table) for table in catalogue.counts}
+                known = db.execute("SELECT repository_id, is_wiki, ref, oid FROM repository_ref").fetchall()
+        finally:
+            words: list[str | Path] = [
+                archive.programs.postgresql["pg_ctl"],
+                "stop",
+                "-m",
+                "immediate",
+                "-D",
+                done.data,
+            ]
+            archive.ground.run(words, within=30, env=archive.programs.env)
+        told = {
+            (item.repository, item.is_wiki, ref, oid)
+            for item in read_refs(self.site.sealed, catalogue)
+            for ref, oid in item.refs.items()
+        }
+        wrong = [f"{row}: on one side alone" for row in told ^ {tuple(row) for row in known}]
+        rows = catalogue.counts
+        return wrong + [
+            f"{table}: {counts[table]}, told {rows[table]}" for table in rows if counts[table] != rows[table]
+        ]
 
     def wrong_contents(self) -> list[str]:
         """Objects and secrets that came back otherwise than they are in the forge."""
@@ -383,6 +452,30 @@ class Sets:
         proof = probe_lock(Bucket(self.site.store, name, "archive"))
         return proof.proven, proof.findings
 
+    def deletable(self) -> list[str]:
+        """Of each kind of object that the newest set needs: the one that could be deleted though it is locked."""
+        bucket = self.site.bucket
+        kinds: dict[str, str] = {}
+        for key in needed_by(self.newest, Inventory(bucket)):
+            kinds[key.rpartition("/")[0].partition("/")[0] + "/" + key.partition("/")[2].partition("/")[0]] = key
+        kinds["catalogue"] = layout.catalogue(self.newest.id)
+        assert len(kinds) >= 8, kinds
+        gone = []
+        for key in kinds.values():
+            name = f"{bucket.prefix}/{key}"
+            version = bucket.client.head_object(Bucket=bucket.bucket, Key=name)["VersionId"]
+            try:
+                bucket.client.delete_object(Bucket=bucket.bucket, Key=name, VersionId=version)
+            except ClientError:
+                continue
+            gone.append(key)
+        return gone
+
+    def take_out_snapshot(self) -> None:
+        """Delete a snapshot from the copy."""
+        self.damaged = self.newest.snapshots[0].id
+        self.the_copy.bucket.delete([f"{layout.RESTIC}/snapshots/{self.damaged}"])
+
     def own_rights(self) -> list[Finding]:
         """What the probe says of the store's own account."""
         return probe_rights(self.site.bucket)
@@ -433,6 +526,7 @@ class Sets:
 
     def tidy(self) -> None:
         """The forge is what it was."""
+        self.end_pushes()
         for kept, path in reversed(self._undo):
             shutil.rmtree(path, ignore_errors=True)
             shutil.move(kept, path)
@@ -458,6 +552,12 @@ def _backup(site: SetSite, reached: threading.Event) -> None:
             reached.set()
 
     site.take(progress=progress)
+
+
+def _count(db: psycopg.Connection, table: str) -> int:
+    row = db.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _with_secret(source: Source, path: Path) -> Source:

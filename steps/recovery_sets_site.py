@@ -58,13 +58,14 @@ class SetSite:
             key_file=folder / "seal.key",
             signing_key=folder / "signing.pem",
             secrets=(folder / "vault.key",),
+            lock_days=1,
         )
         Vault.from_file(folder / "vault.key")
         key_of(self.settings, self.recovery, make=True)
         self.signer = signer_of(self.settings, self.recovery, make=True)
         client = s3_client(self.store, timeout=20)
-        for bucket in (self.recovery.bucket, self.recovery.forge_bucket):
-            client.create_bucket(Bucket=bucket)
+        client.create_bucket(Bucket=self.recovery.bucket, ObjectLockEnabledForBucket=True)
+        client.create_bucket(Bucket=self.recovery.forge_bucket)
         found = self.stack.addresses.database
         assert found is not None, "this stack has no database"
         migrate(found.conninfo())

@@ -27,6 +27,13 @@ Feature: A set holds one moment of the whole forge
     When another set is taken
     Then no object of the bucket holds that text
 
+  Scenario: Pushes that go on while a set is taken are on one side of its point or on the other
+    Given people push all the time
+    When another set is taken
+    Then it breaks no rule, and every ref that it names comes back with all that it reaches
+    And a database that is recovered to its point has exactly the rows and refs that it tells of
+    And the slowest push meanwhile is told
+
   Scenario: Of two sets at once the second is refused, naming the first
     When another set is begun while one is being taken
     Then the one that was first is whole
@@ -91,6 +98,12 @@ Feature: A set holds one moment of the whole forge
   Scenario: Immutability is claimed only where a deletion was refused
     Then a bucket that locks objects is proven to keep them
     And for a bucket without locks nothing is claimed
+
+  Scenario: What is locked stays, and a set that lost locked objects all the same is named
+    Then of every kind of object that the newest set needs one refuses to be deleted
+    Given a copy of the sets
+    When a snapshot is taken out of the copy
+    Then the check of the copy says "LOCK_BROKEN", naming that snapshot
 
   Scenario: Credentials that may delete what they wrote are named
     Then the store's own account is named as "WRITER_DELETES"

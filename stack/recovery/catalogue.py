@@ -111,6 +111,8 @@ class Catalogue(_Told):
         keys: fingerprints of what is needed to read it: `seal`, `signing`, `vault/<key id>`.
         versions: of the programs and the forge: `postgresql`, `restic`, `barman`, `git`, `engineroom`, `schema`.
         left_out: what the set does not hold and a person might expect, with the reason.
+        locked_until: until when every object of the set is locked, on a store that was seen to keep what is locked;
+            None when nothing is claimed.
         canary: label of the canary row and commit that were written before the point; empty when none was.
     """
 
@@ -131,6 +133,7 @@ class Catalogue(_Told):
     keys: Mapping[str, str]
     versions: Mapping[str, str]
     left_out: Mapping[str, str] = Field(default_factory=dict)
+    locked_until: datetime | None = None
     canary: str = ""
 
     def canonical(self) -> bytes:

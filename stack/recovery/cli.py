@@ -43,7 +43,7 @@ class Places(Protocol):
     def pushes(self, settings: Settings, run: str | None) -> tuple[Archive, PostgresAddress, Path]:
         """A running stack's archive, the forge's database, and the folder of its git repositories."""
 
-    def remote(self, settings: Settings, run: str | None, folder: Path) -> Archive:
+    def remote(self, settings: Settings, run: str | None, folder: Path, *, pruner: bool = False) -> Archive:
         """An archive as another machine sees it, with its programs' files in `folder`; no stack need run."""
 
     def source(self, settings: Settings, run: str | None) -> Source:

@@ -13,7 +13,7 @@ from stack.recovery.errors import RefusedError, StoreError
 from stack.recovery.manifests import read_objects
 from stack.recovery.postgresql.archive import Archive
 from stack.recovery.restic import Restic
-from stack.recovery.rules import broken
+from stack.recovery.rules import broken, told
 from stack.recovery.sealed import Sealed
 from stack.recovery.sealing import SealError
 
@@ -56,12 +56,12 @@ def check_blobs(sealed: Sealed, catalogues: Iterable[Catalogue]) -> list[Finding
         return [finding for finding in answers if finding is not None]
 
 
-def check_restic(restic: Restic) -> list[Finding]:
-    """Let restic read every pack of its repository."""
+def check_restic(restic: Restic, *, read: bool = True) -> list[Finding]:
+    """Let restic read every pack of its repository, or only see that index, trees and packs fit together."""
     try:
-        said = restic.check(read=True)
+        said = restic.check(read=read)
     except RefusedError as error:
-        return [broken(error.rule, str(error))]
+        return [told(error)]
     if said is None:
         return []
     return [broken("SNAPSHOT_DAMAGED", restic.where, evidence=said)]

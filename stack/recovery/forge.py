@@ -16,7 +16,7 @@ from stack.errors import UsageError
 __all__ = ["ForgeQueries", "Query", "load_queries"]
 
 _OWN = Path(__file__).with_name("forge.yaml")
-_COLUMNS = {"commits": 3, "blobs": 4, "encrypted": 6, "impossible": 1}
+_COLUMNS = {"commits": 3, "blobs": 4, "encrypted": 6, "clonable": 3, "impossible": 1}
 
 
 class Query(BaseModel):
@@ -41,6 +41,7 @@ class ForgeQueries(BaseModel):
     commits: tuple[Query, ...] = ()
     blobs: tuple[Query, ...] = ()
     encrypted: tuple[Query, ...] = ()
+    clonable: tuple[Query, ...] = ()
     impossible: tuple[Query, ...] = ()
 
     def rows(self, db: psycopg.Connection, kind: str) -> Iterator[tuple[Any, ...]]:
@@ -48,7 +49,7 @@ class ForgeQueries(BaseModel):
 
         Args:
             db: the restored database; nothing is written to it.
-            kind: `commits`, `blobs`, `encrypted` or `impossible`.
+            kind: a name of a list.
 
         Raises:
             UsageError: a query is refused, or gives other columns than its list needs.

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["JOURNAL", "OBJECTS", "PACKS", "RESTIC", "SETS", "blob", "catalogue", "entry", "entry_id", "pack", "part"]
+__all__ = [
+    "JOURNAL",
+    "OBJECTS",
+    "PACKS",
+    "RESTIC",
+    "SETS",
+    "blob",
+    "catalogue",
+    "entry",
+    "entry_id",
+    "is_catalogue",
+    "pack",
+    "part",
+]
 
 RESTIC = "restic"
 JOURNAL = "journal/"
@@ -43,3 +56,8 @@ def part(set_id: str, name: str) -> str:
 def catalogue(set_id: str) -> str:
     """What makes a set exist; written last."""
     return part(set_id, "catalogue.json")
+
+
+def is_catalogue(key: str) -> bool:
+    """Whether this is a set's catalogue."""
+    return key.startswith(SETS) and key.endswith("/catalogue.json")

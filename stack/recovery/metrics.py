@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import psycopg
 
+from stack.recovery import layout
 from stack.recovery.errors import RecoveryError
 from stack.recovery.git import ledger, shipper
 from stack.recovery.postgresql.archive import Archive
@@ -44,6 +45,8 @@ _HELP = {
     "engineroom_pushes_ship_failures_total": "Attempts to ship that failed.",
     "engineroom_pushes_shipped_age_seconds": "Since no push waited to be shipped, as the shipper last saw it.",
     "engineroom_base_backup_age_seconds": "Since the end of the newest complete base backup.",
+    "engineroom_sets": "Sets in the bucket that have a catalogue.",
+    "engineroom_set_age_seconds": "Since the newest catalogue of a set was written, by the bucket's own clock.",
     "engineroom_base_backups": "Complete base backups in the bucket.",
     "engineroom_wal_missing_segments": "Segments missing in the middle.",
     "engineroom_bucket_bytes": "Size of this server's folder in the bucket.",
@@ -119,9 +122,18 @@ def _ask_bucket(archive: Archive, health: Health) -> None:
     if contents.newest_wal is not None:
         age = (now - contents.newest_wal.modified).total_seconds()
         health.values["engineroom_wal_bucket_age_seconds"] = age
+    _ask_sets(archive, health, now)
     ends = [backup.ended for backup in contents.complete if backup.ended is not None]
     if ends:
         health.values["engineroom_base_backup_age_seconds"] = (now - max(ends)).total_seconds()
+
+
+def _ask_sets(archive: Archive, health: Health, now: datetime) -> None:
+    # Whether they can be trusted the check says: this asks for no key, and believes no time but the store's own.
+    written = [stored.modified for stored in archive.bucket.list(layout.SETS) if layout.is_catalogue(stored.key)]
+    health.values["engineroom_sets"] = float(len(written))
+    if written:
+        health.values["engineroom_set_age_seconds"] = (now - max(written)).total_seconds()
 
 
 def _ask_receiver(archive: Archive, health: Health) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import secrets
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -17,12 +18,14 @@ from stack.recovery.errors import StoreError
 from stack.recovery.rules import broken
 from stack.recovery.store import Bucket
 
-__all__ = ["LockProof", "policy", "probe_lock", "probe_rights", "seen"]
+__all__ = ["LockProof", "lock", "policy", "policy_text", "probe_lock", "probe_rights", "seen"]
 
 _PROBES = "probes/"
 _LOCKS = f"{layout.RESTIC}/locks/"
 _HELD = timedelta(seconds=60)
 _OVERLAP = 256
+_AT_ONCE = 8
+_BLOCK = 1 << 20
 
 
 def policy(bucket: str, prefix: str, *, writer: str, pruner: str) -> dict[str, object]:
@@ -37,6 +40,7 @@ def policy(bucket: str, prefix: str, *, writer: str, pruner: str) -> dict[str, o
     whole = f"arn:aws:s3:::{bucket}"
     below = f"{whole}/{prefix}/*"
     reading = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"]
+    reading += ["s3:PutObjectRetention", "s3:GetObjectRetention"]
     listing = ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"]
     both = [writer, pruner]
     return {
@@ -131,24 +135,54 @@ def probe_lock(bucket: Bucket, *, now: datetime | None = None) -> LockProof:
     return LockProof(proven=True, findings=[])
 
 
-def seen(bucket: Bucket, texts: Iterable[bytes]) -> list[Finding]:
+def lock(bucket: Bucket, keys: Iterable[str], until: datetime) -> list[str]:
+    """Lock objects until then; a lock that holds longer stays. Those that could not be locked.
+
+    Args:
+        bucket: the archive, in a bucket with object lock.
+        keys: below its folder.
+        until: to the second.
+    """
+
+    def one(key: str) -> str | None:
+        try:
+            bucket.client.put_object_retention(
+                Bucket=bucket.bucket,
+                Key=f"{bucket.prefix}/{key}",
+                Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until},
+            )
+        except (ClientError, BotoCoreError):
+            held = _locked_until(bucket, key)  # a lock is never shortened, so one that holds longer is refused
+            return None if held is not None and held >= until else key
+        return None
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return [key for key in pool.map(one, keys) if key is not None]
+
+
+def _locked_until(bucket: Bucket, key: str) -> datetime | None:
+    try:
+        told = bucket.client.get_object_retention(Bucket=bucket.bucket, Key=f"{bucket.prefix}/{key}")
+    except (ClientError, BotoCoreError):
+        return None
+    return told["Retention"].get("RetainUntilDate")
+
+
+def seen(whole: Bucket, texts: Iterable[bytes]) -> list[Finding]:
     """Look for texts in every object of the bucket, however it is called: what was written must not be readable.
 
     Args:
-        bucket: all of it is searched, not only the archive's folder.
+        whole: the bucket without a prefix: not only the archive's folder is searched.
         texts: what was planted in the forge; each of at most 256 bytes.
     """
     wanted = list(texts)
-    whole = Bucket(bucket.address, bucket.bucket, "")
     findings = []
     for stored in whole.list():
         rest = b""
         for block in _blocks(whole, stored.key):
             window = rest + block
             if any(text in window for text in wanted):
-                findings.append(
-                    broken("PLAINTEXT_SEEN", f"{bucket.address.endpoint} s3://{bucket.bucket}/{stored.key}")
-                )
+                findings.append(broken("PLAINTEXT_SEEN", f"{whole.address.endpoint} s3://{whole.bucket}/{stored.key}"))
                 break
             rest = window[-_OVERLAP:]
     return findings
@@ -156,7 +190,7 @@ def seen(bucket: Bucket, texts: Iterable[bytes]) -> list[Finding]:
 
 def _blocks(bucket: Bucket, key: str) -> Iterator[bytes]:
     with bucket.open(key) as stream:
-        while block := stream.read(1 << 20):
+        while block := stream.read(_BLOCK):
             yield block
 
 

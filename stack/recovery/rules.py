@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from reports.verdict import Finding, Severity, Verdict, merge
+from stack.recovery.errors import RecoveryError
 
-__all__ = ["RULES", "Rule", "broken", "verdict"]
+__all__ = ["RULES", "Rule", "broken", "told", "verdict"]
 
 
 @dataclass(frozen=True)
@@ -175,6 +176,11 @@ def broken(name: str, message: str, *, evidence: str = "") -> Finding:
         fix=rule.fix,
         evidence=evidence,
     )
+
+
+def told(error: RecoveryError) -> Finding:
+    """An error as a finding of its rule; its `fix` is the rule's own."""
+    return broken(error.rule, f"{error.what}{': ' if error.on else ''}{error.on}", evidence=error.got)
 
 
 def verdict(findings: list[Finding]) -> Verdict:

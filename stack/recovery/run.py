@@ -25,14 +25,16 @@ from stack.recovery.postgresql.base import only_one, take
 from stack.recovery.postgresql.contents import BaseBackup, look
 from stack.recovery.postgresql.walfile import Segment, without_suffix
 from stack.recovery.restic import Restic
-from stack.recovery.rules import RULES, broken
+from stack.recovery.rights import lock, probe_lock
+from stack.recovery.rules import RULES, broken, told
 from stack.recovery.sealed import Sealed
-from stack.recovery.sets import FELL, check_set, fell, list_sets, newest
+from stack.recovery.sets import FELL, Inventory, check_set, fell, list_sets, needed_by, newest
 from stack.recovery.source import Source
 
 __all__ = ["Made", "restic_of", "run_backup"]
 
 _POLL = 0.2
+_LOCKS_WITHIN = 30.0
 _BARMAN_VERSION = "import importlib.metadata as found; print(found.version('barman'))"
 # What a set must have to be one. All else that is wrong is told, and the set is what it says that it is.
 _NEEDED = frozenset(
@@ -121,7 +123,7 @@ class _Run:
         set_id = f"{started:%Y%m%dT%H%M%SZ}-{randomness.token_hex(3)}"
         with self._stage("restic"):
             self._restic.ensure()
-            if left := self._restic.unlock():
+            if left := self._locks():
                 self._findings.append(broken("LOCK_LEFT", f"{self._restic.where}: {', '.join(left)[:200]}"))
         before = newest(list_sets(self._archive.bucket, self._signer.verifier))
         with self._stage("base"):
@@ -136,8 +138,8 @@ class _Run:
         on_disk = [self._source.git_root / path for path in snapshots.found_on_disk(self._source.git_root)]
         with held(on_disk) as busy:
             for repository in busy:
-                told = f"{repository}: git gc has been running for more than a minute; it may prune what a ref needs"
-                self._findings.append(broken("SOURCE_DAMAGED", told))
+                busy_gc = f"{repository}: git gc has been running for more than a minute; it may prune what a ref needs"
+                self._findings.append(broken("SOURCE_DAMAGED", busy_gc))
             barrier = set_barrier(self._archive, self._source, f"er-{set_id}")
             self._seconds["barrier"] = barrier.held
             with self._stage("git"):
@@ -159,11 +161,23 @@ class _Run:
             catalogue = self._catalogue(set_id, name, started, parts, label)
             fallen = fell(before, catalogue, self._archive.settings.may_fall) if before is not None else []
             if fallen:
-                told = "; ".join(each.message for each in fallen)
-                catalogue = catalogue.model_copy(update={"left_out": {**catalogue.left_out, FELL: told}})
+                fallen_by = "; ".join(each.message for each in fallen)
+                catalogue = catalogue.model_copy(update={"left_out": {**catalogue.left_out, FELL: fallen_by}})
             self._look_at(catalogue, accept=accept)
+            catalogue = self._locked(catalogue)
             self._sign(catalogue)
+            if catalogue.locked_until is not None:
+                self._lock([layout.catalogue(catalogue.id)], catalogue.locked_until)
         return Made(catalogue, self._findings, self._seconds)
+
+    def _locks(self) -> list[str]:
+        """Locks that are left: restic of a backup that was killed may live a moment longer than the backup."""
+        deadline = time.monotonic() + _LOCKS_WITHIN
+        while left := self._restic.unlock():
+            if time.monotonic() > deadline:
+                break
+            time.sleep(_POLL)
+        return left
 
     # -- parts -------------------------------------------------------------------------------------------------------
 
@@ -185,7 +199,7 @@ class _Run:
         try:
             return read_objects(self._sealed, before) if before is not None else []
         except RefusedError as error:
-            self._findings.append(broken(error.rule, f"of the set before: {error}"))
+            self._findings.append(told(error))
             return []
 
     def _git(self, barrier: Barrier, set_id: str) -> snapshots.Taken:
@@ -252,6 +266,28 @@ class _Run:
             left_out=self._left_out,
             canary=label,
         )
+
+    def _locked(self, catalogue: Catalogue) -> Catalogue:
+        """Lock what the set needs, if that is wanted; claimed only where a deletion was refused."""
+        days = self._archive.settings.lock_days
+        if days == 0:
+            return catalogue
+        proof = probe_lock(self._archive.bucket)
+        if not proof.proven:
+            self._findings += proof.findings
+            return catalogue
+        until = (catalogue.completed + timedelta(days=days)).replace(microsecond=0)
+        if self._lock(needed_by(catalogue, Inventory(self._archive.bucket)), until):
+            return catalogue.model_copy(update={"locked_until": until})
+        return catalogue
+
+    def _lock(self, keys: list[str], until: datetime) -> bool:
+        self._say(f"locking {len(keys)} objects")
+        failed = lock(self._archive.bucket, keys, until)
+        if failed:
+            first = f"{self._archive.bucket}: {len(failed)} objects could not be locked, {failed[0]} among them"
+            self._findings.append(broken("LOCK_UNPROVEN", first))
+        return not failed
 
     def _sign(self, catalogue: Catalogue) -> None:
         key = layout.catalogue(catalogue.id)

@@ -5,6 +5,7 @@ With the seal key the lists of a set are opened as well; `check_deep` opens ever
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,14 +17,25 @@ from stack.recovery.catalogue import Catalogue, Verifier
 from stack.recovery.errors import RecoveryError, RefusedError
 from stack.recovery.manifests import read_objects, read_refs
 from stack.recovery.postgresql.walfile import SEGMENT_SIZE, Segment, show_lsn, without_suffix
-from stack.recovery.rules import broken
+from stack.recovery.rules import broken, told
 from stack.recovery.sealed import Sealed
 from stack.recovery.sealing import SealKey
 from stack.recovery.secrets import SECRETS
 from stack.recovery.settings import RecoverySettings
 from stack.recovery.store import Bucket, Stored
 
-__all__ = ["FELL", "Listed", "check_set", "check_sets", "fell", "find_set", "list_sets", "newest"]
+__all__ = [
+    "FELL",
+    "Inventory",
+    "Listed",
+    "check_set",
+    "check_sets",
+    "fell",
+    "find_set",
+    "list_sets",
+    "needed_by",
+    "newest",
+]
 
 FELL = "fell"
 """In a catalogue's `left_out`: there is far less than in the set before, and a person said that this is meant."""
@@ -138,20 +150,20 @@ def check_sets(
     try:
         sets = list_sets(bucket, verifier)
     except RecoveryError as error:
-        return [], [broken(error.rule, str(error))]
+        return [], [told(error)]
     now = now or datetime.now(UTC)
     findings = _newest_findings(bucket, sets, settings, now)
     inventory = Inventory(bucket)
     before: Catalogue | None = None
     for each in sets:
         if each.trouble is not None:
-            findings.append(broken(each.trouble.rule, str(each.trouble)))
+            findings.append(told(each.trouble))
         elif each.catalogue is None:
             if _half_for_long(each, now):
                 findings.append(broken("SET_HALF", f"{bucket}/{layout.SETS}{each.id} has {len(each.parts)} parts"))
         else:
             findings += _clock(each)
-            findings += check_set(bucket, each.catalogue, key=key, inventory=inventory)
+            findings += check_set(bucket, each.catalogue, key=key, inventory=inventory, now=now)
             if before is not None and FELL not in each.catalogue.left_out:
                 findings += fell(before, each.catalogue, settings.may_fall)
             before = each.catalogue
@@ -174,7 +186,12 @@ class Inventory:
 
 
 def check_set(
-    bucket: Bucket, catalogue: Catalogue, *, key: SealKey | None = None, inventory: Inventory | None = None
+    bucket: Bucket,
+    catalogue: Catalogue,
+    *,
+    key: SealKey | None = None,
+    inventory: Inventory | None = None,
+    now: datetime | None = None,
 ) -> list[Finding]:
     """Judge one set: all that its catalogue names must be there.
 
@@ -183,11 +200,13 @@ def check_set(
         catalogue: opened with the public key.
         key: opens the lists; without it they are only looked for.
         inventory: of the bucket, where several sets are judged.
+        now: by the store's clock.
     """
     inventory = inventory or Inventory(bucket)
     where = f"{bucket}/{layout.SETS}{catalogue.id}"
     findings = _snapshots(catalogue, inventory, where)
     findings += _database(bucket, catalogue, inventory)
+    findings += _broken_locks(bucket, catalogue, inventory, now or datetime.now(UTC))
     wrong = key is not None and key.fingerprint != catalogue.keys.get("seal")
     if key is None or wrong:
         if key is not None:
@@ -270,10 +289,50 @@ def _snapshots(catalogue: Catalogue, inventory: Inventory, where: str) -> list[F
     return findings
 
 
+def needed_by(catalogue: Catalogue, inventory: Inventory) -> list[str]:
+    """What a set is restored from, as far as its catalogue and a listing tell: what must not be deleted."""
+    below = f"postgresql/{catalogue.server}/"
+    first, last = Segment.parse(catalogue.base.begin), Segment.parse(catalogue.point.segment)
+    numbers = range(first.number, last.number + 1) if first is not None and last is not None else range(0)
+    wal = [
+        key
+        for key in inventory.below(f"{below}wals/")
+        if (segment := Segment.parse(without_suffix(key.rpartition("/")[2]))) is not None and segment.number in numbers
+    ]
+    return [
+        *inventory.below(f"{below}base/{catalogue.base.id}/"),
+        f"{below}inventories/{catalogue.base.id}.json",
+        f"{below}server.json",
+        *wal,
+        *(key for key in inventory.below(f"{layout.RESTIC}/") if not key.startswith(f"{layout.RESTIC}/locks/")),
+        *inventory.below(layout.OBJECTS),
+        *inventory.below(f"{layout.SETS}{catalogue.id}/"),
+    ]
+
+
+def _broken_locks(bucket: Bucket, catalogue: Catalogue, inventory: Inventory, now: datetime) -> list[Finding]:
+    """What was locked is there until its time is over, whoever tried to delete it."""
+    if catalogue.locked_until is None or catalogue.locked_until < now:
+        return []
+    names = [layout.part(catalogue.id, part.name) for part in (catalogue.refs, catalogue.objects)]
+    names += [f"{layout.RESTIC}/snapshots/{each.id}" for each in catalogue.snapshots]
+    names += [f"postgresql/{catalogue.server}/base/{catalogue.base.id}/backup.info"]
+    held = {key for name in names for key in inventory.below(name.rpartition("/")[0] + "/")}
+    return [
+        broken("LOCK_BROKEN", f"{bucket}/{name} was locked until {catalogue.locked_until}, and is not there")
+        for name in names
+        if name not in held
+    ]
+
+
 def _database(bucket: Bucket, catalogue: Catalogue, inventory: Inventory) -> list[Finding]:
-    """By names alone: the base backup is there, and each segment from it to the point."""
+    """By names alone: the folder is this server's, the base backup is there, and each segment from it to the point."""
     below = f"postgresql/{catalogue.server}/"
     where = f"{bucket}/{below}"
+    system = _system(bucket.get(f"{below}server.json"))
+    if system != catalogue.point.system:
+        rule = "STORE_EMPTY" if system is None else "STORE_FOREIGN"
+        return [broken(rule, f"{where} is of system {system}, the set {catalogue.id} of {catalogue.point.system}")]
     if f"{below}base/{catalogue.base.id}/backup.info" not in inventory.below(f"{below}base/"):
         return [broken("BASE_INCOMPLETE", f"{where}base/{catalogue.base.id} is not there; {catalogue.id} needs it")]
     first, last = Segment.parse(catalogue.base.begin), Segment.parse(catalogue.point.segment)
@@ -298,6 +357,14 @@ def _database(bucket: Bucket, catalogue: Catalogue, inventory: Inventory) -> lis
     return [broken("WAL_MISSING", f"{name} is not in {where}wals/; {catalogue.id} needs it")]
 
 
+def _system(marker: bytes | None) -> int | None:
+    """The system identifier that a folder's marker tells; None when it tells none."""
+    try:
+        return None if marker is None else int(json.loads(marker)["system"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
 def _in_pieces(catalogue: Catalogue, inventory: Inventory, below: str, number: int) -> bool:
     wanted = min(SEGMENT_SIZE, max(0, catalogue.point.lsn - number * SEGMENT_SIZE))
     name = Segment(catalogue.point.timeline, number).name()
@@ -318,11 +385,11 @@ def _lists(sealed: Sealed, catalogue: Catalogue, inventory: Inventory) -> list[F
     try:
         read_refs(sealed, catalogue)
     except RefusedError as error:
-        findings.append(broken(error.rule, str(error)))
+        findings.append(told(error))
     try:
         items = read_objects(sealed, catalogue)
     except RefusedError as error:
-        return [*findings, broken(error.rule, str(error))]
+        return [*findings, told(error)]
     there = inventory.below(layout.OBJECTS)
     missing = [item for item in items if layout.blob(item.sha256) not in there]
     findings += [

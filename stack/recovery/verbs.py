@@ -13,15 +13,16 @@ import psycopg
 
 from reports.verdict import Finding
 from stack.errors import NeedMissingError, UsageError
-from stack.recovery import whole
+from stack.recovery import layout, whole
 from stack.recovery.copying import copy_archive
-from stack.recovery.deep import check_deep
+from stack.recovery.deep import check_deep, check_restic
 from stack.recovery.git import inspect as pushes
 from stack.recovery.git import ledger
 from stack.recovery.postgresql import inspect, integrity
 from stack.recovery.postgresql.base import only_one
 from stack.recovery.postgresql.walfile import show_lsn
 from stack.recovery.prune import prune_sets, surplus_sets
+from stack.recovery.restic import Restic
 from stack.recovery.rights import probe_lock, probe_rights
 from stack.recovery.rules import broken
 from stack.recovery.run import restic_of, run_backup
@@ -30,7 +31,10 @@ from stack.recovery.sets import Listed, check_sets, list_sets
 from stack.recovery.store import Bucket, credentials_from
 
 if TYPE_CHECKING:
+    from stack.recovery.catalogue import Catalogue
     from stack.recovery.cli import Places
+    from stack.recovery.postgresql.archive import Archive
+    from stack.recovery.sealing import SealKey
     from stack.settings import Settings
 
 __all__ = ["bring", "check", "copy", "described", "probe", "prune", "take"]
@@ -77,7 +81,7 @@ def check(places: Places, settings: Settings, run: str | None, *, deep: bool) ->
         findings += pushes.check(Sealed(bucket, key), floor=floor, deep=deep)
     findings += _pushes_of(places, settings, run, floor)
     if not deep:
-        return findings
+        return findings + _packs(places, settings, bucket, key)
     if key is None:
         raise UsageError(
             "Nothing can be opened without the seal key", on=str(bucket), fix="name it in [recovery] key_file"
@@ -93,6 +97,17 @@ def check(places: Places, settings: Settings, run: str | None, *, deep: bool) ->
         catalogues = [each.catalogue for each in sets if each.catalogue is not None]
         findings += check_deep(archive, catalogues, restic, progress=lambda text: click.echo(f"  {text}", err=True))
     return findings
+
+
+def _packs(places: Places, settings: Settings, bucket: Bucket, key: SealKey | None) -> list[Finding]:
+    """Whether a pack of snapshots is missing, which restic alone can tell, where it is installed."""
+    try:
+        restic = places.program(settings, "restic")
+    except NeedMissingError:
+        return []
+    if key is None or bucket.head(f"{layout.RESTIC}/config") is None:
+        return []
+    return check_restic(Restic(restic, bucket, key), read=False)
 
 
 def _pushes_of(places: Places, settings: Settings, run: str | None, floor: int) -> list[Finding]:
@@ -111,24 +126,37 @@ def _pushes_of(places: Places, settings: Settings, run: str | None, floor: int) 
 
 
 def prune(places: Places, settings: Settings, run: str | None, *, yes: bool) -> None:
-    """Say what would go, or delete it."""
-    archive, server = places.find(settings, run, pruner=True)
-    restic = places.program(settings, "restic")
+    """Say what would go, or delete it; where no stack runs, the bucket alone is pruned."""
+    try:
+        archive, server = places.find(settings, run, pruner=True)
+    except NeedMissingError as error:
+        if error.need != "stack":
+            raise
+        with tempfile.TemporaryDirectory(prefix="engineroom-prune-") as folder:
+            _prune(places, settings, places.remote(settings, run, Path(folder), pruner=True), yes=yes)
+        return
     # A backup that runs relies on what is there.
     with only_one(server) if yes else contextlib.nullcontext():
-        doomed = surplus_sets(archive, places.verifier(settings), restic)
-        for each in doomed.sets:
-            click.echo(
-                f"set {each.id} {'goes' if yes else 'would go'}{'' if each.catalogue else ', it was never finished'}"
-            )
-        verb = "deleted" if yes else "would be deleted"
-        told = f"{len(doomed.snapshots)} snapshots and {doomed.count} objects, {doomed.size / 2**20:.1f} MB"
-        click.echo(f"{told}, {verb} from {archive.bucket}; {len(doomed.kept)} sets stay")
+        kept = _prune(places, settings, archive, yes=yes)
         if yes:
-            prune_sets(archive, doomed, restic, progress=lambda text: click.echo(f"  {text}", err=True))
             _, database, _ = places.pushes(settings, run)
-            if doomed.kept and ledger.is_kept(database.conninfo()):
-                ledger.forget(database.conninfo(), min(catalogue.journal for catalogue in doomed.kept))
+            if ledger.is_kept(database.conninfo()):
+                ledger.forget(database.conninfo(), min(catalogue.journal for catalogue in kept))
+
+
+def _prune(places: Places, settings: Settings, archive: Archive, *, yes: bool) -> list[Catalogue]:
+    restic = places.program(settings, "restic")
+    doomed = surplus_sets(archive, places.verifier(settings), restic)
+    for each in doomed.sets:
+        click.echo(
+            f"set {each.id} {'goes' if yes else 'would go'}{'' if each.catalogue else ', it was never finished'}"
+        )
+    verb = "deleted" if yes else "would be deleted"
+    size = f"{len(doomed.snapshots)} snapshots and {doomed.count} objects, {doomed.size / 2**20:.1f} MB"
+    click.echo(f"{size}, {verb} from {archive.bucket}; {len(doomed.kept)} sets stay")
+    if yes:
+        prune_sets(archive, doomed, restic, progress=lambda text: click.echo(f"  {text}", err=True))
+    return doomed.kept
 
 
 def bring(places: Places, settings: Settings, run: str | None, target: str, into: Path) -> list[Finding]:

@@ -30,6 +30,8 @@ NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 BASE, POINT = Segment(1, 3), Segment(1, 6)
 CONTENTS = {"attachments/a": b"the first content", "lfs/b": b"the second content", "jobs/1/1/000001.log": b"a log"}
 
+_MARKER = "postgresql/forge/server.json"
+
 
 @dataclass
 class Site:
@@ -55,6 +57,7 @@ class Site:
             name = Segment(1, number).name()
             self._at(f"postgresql/forge/wals/{name[:16]}/{name}.lz4", at)
         self._at("postgresql/forge/base/20261125T000000/backup.info", at)
+        self.bucket.objects[_MARKER] = (b'{"format": 1, "key": "k", "system": "1", "version": 180006}', at)
         snapshots = [Snapshot(id="a" * 64, kind="git", shard="000", repositories=repositories)]
         snapshots += [Snapshot(id="b" * 64, kind="secrets", shard="")] if secrets else []
         for snapshot in snapshots:
@@ -231,6 +234,11 @@ BROKEN: dict[str, tuple[str, Callable[[Site], object]]] = {
         "WAL_MISSING",
         lambda site: site.without(site.first(f"postgresql/forge/wals/{POINT.name()[:16]}/{Segment(1, 4).name()}")),
     ),
+    "a folder that is another server's": (
+        "STORE_FOREIGN",
+        lambda site: site.bucket.put(_MARKER, b'{"format": 1, "key": "k", "system": "2", "version": 180006}'),
+    ),
+    "a folder that says not whose it is": ("STORE_EMPTY", lambda site: site.without(_MARKER)),
     "the point's WAL not archived yet": ("BACKUP_WAITING", _waiting),
 }
 
@@ -260,6 +268,18 @@ def test_a_set_whose_secrets_are_kept_apart_could_not_be_verified(site: Site) ->
     findings = check_set(site.bucket, apart, key=site.key)
     assert _rules(findings) == {"SECRETS_KEPT_APART"}
     assert verdict(findings) == "could_not_verify"
+
+
+def test_a_locked_object_that_is_gone_is_named_while_its_lock_holds(site: Site) -> None:
+    """Nobody could delete it, so the store did not keep its word; afterwards it is only missing."""
+    catalogue = newest(list_sets(site.bucket, site.signer.verifier))
+    assert catalogue is not None
+    held = catalogue.model_copy(update={"locked_until": NOW + timedelta(days=1)})
+    assert check_set(site.bucket, held, key=site.key, now=NOW) == []
+    site.without("restic/snapshots/" + "a" * 64)
+    assert _rules(check_set(site.bucket, held, key=site.key, now=NOW)) == {"SNAPSHOT_MISSING", "LOCK_BROKEN"}
+    later = NOW + timedelta(days=2)
+    assert _rules(check_set(site.bucket, held, key=site.key, now=later)) == {"SNAPSHOT_MISSING"}
 
 
 def test_the_receiver_s_pieces_are_as_good_as_a_segment_up_to_the_point(site: Site) -> None:

@@ -52,11 +52,6 @@ STAGES = {
     "boot": "the forge comes up on what came back",
     "serve": "it does what a forge does: sign in, clone, push, pull request, search, a job",
 }
-_PUBLIC = """\
-SELECT o.name, r.name FROM repository r JOIN owner o ON o.id = r.owner_id
-WHERE r.visibility = 'public' AND r.deleted_at IS NULL
-AND EXISTS (SELECT FROM repository_ref f WHERE f.repository_id = r.id AND NOT f.is_wiki AND f.ref LIKE 'refs/heads/%')
-ORDER BY r.id LIMIT 1"""
 _UNTESTED = (
     "that the keys can be found by whoever needs them: they were handed to the drill",
     "that this machine, and not another one, is there on that day",
@@ -72,6 +67,9 @@ class Booted(Protocol):
 
     def indexed(self) -> list[tuple[str, int, int]]:
         """Wait until the search is rebuilt: of each kind, how many the database has and how many the index holds."""
+
+    def invite(self, username: str, owner: str, name: str) -> None:
+        """Let a user read a repository, as its owner could."""
 
     def stop(self) -> None:
         """End it."""
@@ -143,7 +141,7 @@ class _Drill:
         self._booted: Booted | None = None
         self._restoring = 0.0
         self._rto: float | None = None
-        self._known: str | None = None  # a repository to clone
+        self._known: tuple[str, str] | None = None  # a repository to clone
 
     def run(self) -> Report:
         began, begun = datetime.now(UTC), time.monotonic()
@@ -243,9 +241,8 @@ class _Drill:
             self._stages[name] = Stage.of(name, STAGES[name], spent, [finding], [])
             raise _StopError(f"{name} failed: {RULES[rule].meaning}") from error
         self._brought = brought
-        with suppress(psycopg.Error), psycopg.connect(brought.conninfo) as db:
-            row = db.execute(_PUBLIC).fetchone()
-            self._known = f"{row[0]}/{row[1]}" if row is not None else None
+        with suppress(psycopg.Error, EngineRoomError), psycopg.connect(brought.conninfo) as db:
+            self._known = next(((str(row[0]), str(row[1])) for row in handed.queries.rows(db, "clonable")), None)
         database = brought.database
         recovering = database.recovered - database.fetched
         told = [f"{count} {name}" for name, count in brought.counts.items() if count]
@@ -343,10 +340,10 @@ class _Drill:
         assert booted is not None, "it came up"  # noqa: S101
         folder = self._handed.into / "clones"
         folder.mkdir(mode=0o700)
-        forge = Forge(booted.url, folder, self._handed.slow)
+        forge = Forge(booted.url, folder, booted.invite, self._handed.slow)
         findings: list[Finding] = []
         if self._known is None:
-            findings.append(broken("RECONCILE_UNKNOWN", "no public repository with commits came back to be cloned"))
+            findings.append(broken("RECONCILE_UNKNOWN", "no repository with commits came back that could be cloned"))
         for name, work in forge.steps(self._known):
             begun = time.monotonic()
             try:
@@ -358,7 +355,16 @@ class _Drill:
                 if forge.pushed_at is not None and self._rto is None:
                     self._rto = forge.pushed_at - self._restoring
             told.append(f"{name}: {said}, {time.monotonic() - begun:.1f} s")
-        for kind, wanted, there in booted.indexed():
+        return findings + self._indexed(booted, told)
+
+    @staticmethod
+    def _indexed(booted: Booted, told: list[str]) -> list[Finding]:
+        findings = []
+        try:
+            counts = booted.indexed()
+        except (EngineRoomError, psycopg.Error) as error:
+            return [broken("RECONCILE_UNKNOWN", "the rebuilt search could not be counted", evidence=str(error))]
+        for kind, wanted, there in counts:
             told.append(f"search rebuilt: {there} of {wanted} {kind}")
             if wanted != there:
                 findings.append(broken("SEARCH_COUNT", f"{there} {kind} are indexed, the database has {wanted}"))

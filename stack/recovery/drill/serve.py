@@ -33,27 +33,29 @@ class Forge:
     Attributes:
         url: of the api.
         folder: for clones; empty.
+        invite: lets a user read a repository: username, owner, name.
         slow: factor of every deadline.
         pushed_at: when the first push was taken, by the monotonic clock; None before.
     """
 
     url: str
     folder: Path
+    invite: Callable[[str, str, str], None]
     slow: float = 1.0
     pushed_at: float | None = None
     _name: str = field(default_factory=lambda: f"drill-{secrets.token_hex(4)}")
     _token: str = ""
     _word: str = field(default_factory=lambda: f"whimbrel{secrets.token_hex(6)}")
 
-    def steps(self, known: str | None) -> Iterator[tuple[str, Callable[[], str]]]:
+    def steps(self, known: tuple[str, str] | None) -> Iterator[tuple[str, Callable[[], str]]]:
         """What is done, in order, with what each tells.
 
         Args:
-            known: a public repository with commits from before the restore, as `owner/name`; None when there is none.
+            known: owner and name of a repository with commits from before the restore; None when there is none.
         """
         yield "sign in", self._sign_in
         if known is not None:
-            yield f"clone {known}", lambda: self._clone_known(known)
+            yield f"clone {'/'.join(known)}", lambda: self._clone_known(*known)
         yield "push", self._push
         yield "open and merge a pull request", self._merge
         yield "search", self._search
@@ -67,12 +69,13 @@ class Forge:
         self._token = str(answer["token"])
         return f"as {self._name}"
 
-    def _clone_known(self, known: str) -> str:
+    def _clone_known(self, owner: str, name: str) -> str:
+        self.invite(self._name, owner, name)
         target = self.folder / "known"
-        self._git(["clone", "--quiet", "--mirror", self._url(known), target])
+        self._git(["clone", "--quiet", "--mirror", self._url(f"{owner}/{name}"), target])
         commits = git(["rev-list", "--all", "--count"], git_dir=target).text.strip()
         if commits == "0":
-            raise ServeError("A clone of the restored forge is empty", on=known)
+            raise ServeError("A clone of the restored forge is empty", on=f"{owner}/{name}")
         return f"{commits} commits"
 
     def _push(self) -> str:
