@@ -63,7 +63,7 @@ def _write(text: str) -> None:
 class _Verbs(click.Group):
     """All verbs; those of recovery are imported when they are asked for."""
 
-    _LATER = ("backup", "restore")
+    _LATER = ("backup", "drill", "restore")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Name every verb."""
@@ -74,10 +74,10 @@ class _Verbs(click.Group):
         if cmd_name not in self._LATER:
             return super().get_command(ctx, cmd_name)
         from stack.place import Places  # noqa: PLC0415
-        from stack.recovery.cli import PLACES, backup, restore  # noqa: PLC0415
+        from stack.recovery.cli import PLACES, backup, drill, restore  # noqa: PLC0415
 
         ctx.meta[PLACES] = Places(_the_stack)
-        return {"backup": backup, "restore": restore}[cmd_name]
+        return {"backup": backup, "drill": drill, "restore": restore}[cmd_name]
 
 
 @click.group(cls=_Verbs, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -451,6 +451,9 @@ def _fill(settings: Settings, stack: Stack) -> int:
     with _reference(settings, stack) as reference:
         begun = time.monotonic()
         reference.fill(settings.corpus, cache=settings.cache_dir, progress=partial(_out.print, markup=False))
+        put = reference.put_objects(settings.corpus, settings.recovery.forge_bucket, cache=settings.cache_dir)
+        if put:
+            _out.print(f"{put} attachments and large files are in the object store")
         _out.print(f"the forge is filled after {time.monotonic() - begun:.1f} s")
         return _index_all(settings, stack, reference, reference.kinds)
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stack.addresses import ObjectStoreAddress, PostgresAddress
 from stack.components.postgresql import PRIMARY, administrator, owner_address
@@ -24,6 +25,10 @@ from stack.runtimes.local import LocalStack
 from stack.runtimes.supervisor import service_user
 from stack.settings import Settings
 from stack.toolchain import Toolchain
+
+if TYPE_CHECKING:
+    from stack.drilling import LocalForge
+    from stack.recovery.whole import Brought
 
 __all__ = [
     "Place",
@@ -314,6 +319,12 @@ class Places:
     def verifier(self, settings: Settings) -> Verifier:
         """What they are checked with."""
         return verifier_of(settings, settings.recovery)
+
+    def boots(self, settings: Settings, archive: Archive) -> Callable[[Brought], LocalForge]:
+        """What starts a stack on a forge that came back."""
+        from stack.drilling import boot  # noqa: PLC0415 - search and services are of no use to other verbs
+
+        return lambda brought: boot(settings, archive, brought)
 
     def program(self, settings: Settings, name: str) -> Path:
         """A program of the toolchain that has its name."""

@@ -11,13 +11,14 @@ from typing import Self
 
 from stack.addresses import Addresses, EngineKind, GitAddress, PostgresAddress
 from stack.errors import NeedMissingError
-from stack.forge.corpus import Clients, FillReport, Size, fill
+from stack.forge.corpus import Clients, FillReport, Size, fill, objects
 from stack.forge.git import GitAccess, open_git
 from stack.forge.hosting import Hosting
 from stack.forge.migrate import migrate
 from stack.forge.repositories import Repositories
 from stack.forge.smsly import SmslyForge
 from stack.forge.vault import Vault
+from stack.recovery.store import Bucket
 from stack.search.engines import WRITE_SECONDS, open_engine
 from stack.search.engines.base import Engine
 from stack.search.exact.index import ExactIndex
@@ -140,6 +141,25 @@ class Reference:
             clients=self._clients,
             progress=progress,
         )
+
+    def put_objects(self, size: Size, bucket: str, *, cache: Path) -> int:
+        """Put what the corpus' rows name into the object store, where it is not there yet; how many were put.
+
+        Args:
+            size: how much of the corpus the forge was filled with.
+            bucket: the forge's own, made where there is none.
+            cache: where fetched packages are kept.
+        """
+        if self.addresses.objects is None:
+            return 0
+        store = Bucket(self.addresses.objects, bucket, "")
+        store.create()
+        put = 0
+        for key, content in objects(size, cache_dir=cache, clients=self._clients):
+            if store.head(key) is None:
+                store.put(key, content)
+                put += 1
+        return put
 
     def index(
         self, kind: EngineKind, *, full: bool = False, progress: Callable[[Progress], None] | None = None

@@ -10,7 +10,7 @@ import psycopg
 from reports.verdict import Finding
 from stack.recovery.rules import broken
 
-__all__ = ["check", "newest", "plant", "prepare"]
+__all__ = ["check", "later", "newest", "plant", "prepare"]
 
 _TABLE = (
     "CREATE TABLE IF NOT EXISTS recovery_canary"
@@ -31,6 +31,11 @@ def plant(db: psycopg.Connection, label: str) -> datetime:
     assert row is not None, "INSERT with RETURNING has a row"  # noqa: S101
     moment: datetime = row[0]
     return moment
+
+
+def later(label: str) -> str:
+    """The label of what is written after the point of a set whose canary has this one."""
+    return f"after {label}"
 
 
 def newest(db: psycopg.Connection, label: str) -> datetime | None:

@@ -18,15 +18,17 @@ from reports.verdict import ExitCode, Finding, exit_code
 if TYPE_CHECKING:
     from stack.addresses import PostgresAddress
     from stack.recovery.catalogue import Signer, Verifier
+    from stack.recovery.drill.run import Booted
     from stack.recovery.postgresql.archive import Archive
     from stack.recovery.postgresql.contents import Contents
     from stack.recovery.sealing import SealKey
     from stack.recovery.source import Source
     from stack.recovery.store import Bucket
     from stack.recovery.tools import Server
+    from stack.recovery.whole import Brought
     from stack.settings import Settings
 
-__all__ = ["PLACES", "Places", "backup", "restore"]
+__all__ = ["PLACES", "Places", "backup", "drill", "restore"]
 
 PLACES = "stack.recovery.places"
 
@@ -60,6 +62,9 @@ class Places(Protocol):
 
     def program(self, settings: Settings, name: str) -> Path:
         """A program of the toolchain: `restic`, `rclone`."""
+
+    def boots(self, settings: Settings, archive: Archive) -> Callable[[Brought], Booted]:
+        """What starts a stack on a forge that came back."""
 
 
 def _run_option(function: Callable[..., object]) -> Callable[..., object]:
@@ -335,6 +340,28 @@ def restore(settings: Settings, *, target: str, into: Path, database_only: bool,
     click.echo(f"fetched after {done.fetched:.1f} s, recovered after {done.recovered:.1f} s")
     click.echo(f"it runs: psql '{done.conninfo}'")
     return _tell(integrity.check(done.conninfo))
+
+
+@click.command()
+@click.option("--to", "target", default="set", show_default=True, help="A set's name or id; `set` for the newest one.")
+@click.option("--keep", is_flag=True, help="Leave what came back, to look at it.")
+@click.option("--check-age", is_flag=True, help="No drill: only whether the newest set and the last drill are recent.")
+@click.option("--metrics", is_flag=True, help="No drill: only what monitoring is told of the last ones.")
+@_run_option
+@click.pass_obj
+def drill(settings: Settings, *, target: str, keep: bool, check_age: bool, metrics: bool, run: str | None) -> int:
+    """Bring the forge back from bucket and keys alone into an empty place, prove that it is whole, and let it work.
+
+    Exit codes: 0 every stage passed, 1 one failed, 2 one could not be put to the test.
+    """
+    from stack.recovery.drill import verbs  # noqa: PLC0415
+
+    if metrics:
+        click.echo(verbs.metrics(settings), nl=False)
+        return int(ExitCode.PASS)
+    if check_age:
+        return _tell(verbs.check_age(_places(), settings, run))
+    return int(exit_code(verbs.drill(_places(), settings, run, target, keep=keep)))
 
 
 def _is_due(archive: Archive, contents: Contents) -> bool:

@@ -14,6 +14,8 @@ import psycopg
 from reports.verdict import Finding
 from stack.errors import NeedMissingError, UsageError
 from stack.recovery import layout, whole
+from stack.recovery.canaries import Canaries
+from stack.recovery.canary import later
 from stack.recovery.copying import copy_archive
 from stack.recovery.deep import check_deep, check_restic
 from stack.recovery.git import inspect as pushes
@@ -52,10 +54,20 @@ def take(
             click.echo("the newest set is recent enough")
             return []
     source = places.source(settings, run)
+    canaries = Canaries(source.conninfo, source.git_root) if settings.recovery.canary else None
     made = run_backup(
-        archive, source, signer, name, accept=accept, progress=lambda text: click.echo(f"  {text}", err=True)
+        archive,
+        source,
+        signer,
+        name,
+        canary=canaries.plant if canaries is not None else None,
+        accept=accept,
+        progress=lambda text: click.echo(f"  {text}", err=True),
     )
     found = made.catalogue
+    if canaries is not None:
+        # What a restore of this set must not have.
+        canaries.plant(later(found.canary))
     click.echo(
         f"set {found.id}: {found.refs.items} git repositories, {found.objects.items} objects, {_rows(found.counts)}"
     )

@@ -22,6 +22,7 @@ from reports.verdict import Finding
 from stack.errors import EngineRoomError, NeedMissingError
 from stack.forge.errors import ForgeError
 from stack.recovery import structure, whole
+from stack.recovery.canary import later
 from stack.recovery.catalogue import Catalogue, Verifier
 from stack.recovery.drill.report import Loss, Report, Stage, Trend
 from stack.recovery.drill.serve import Forge, ServeError
@@ -165,7 +166,11 @@ class _Drill:
             loss=loss,
             rto=round(self._rto, 3) if self._rto is not None else None,
             limits=tuple(self._limits(loss)),
-            untested=(*_UNTESTED, *(f"{name}: {why}" for name, why in (found.left_out if found else {}).items())),
+            untested=(
+                *_unmeasured(loss),
+                *_UNTESTED,
+                *(f"{name}: {why}" for name, why in (found.left_out if found else {}).items()),
+            ),
             earlier=self._handed.earlier,
             project=self._handed.project,
         )
@@ -294,10 +299,10 @@ class _Drill:
         return Restored(
             conninfo=brought.conninfo,
             git_root=brought.git_root,
-            objects=FolderObjects(objects) if found.objects.items else None,
+            objects=FolderObjects(objects) if "objects" not in found.left_out else None,
             vault_keys=tuple(sorted(path for path in secrets.rglob("*") if path.is_file())),
             canary=found.canary,
-            later=f"after {found.canary}" if found.canary else "",
+            later=later(found.canary) if found.canary else "",
             canary_repository=self._handed.canary_repository,
         )
 
@@ -372,6 +377,10 @@ class _Drill:
 
     # -- what is asked of it all -------------------------------------------------------------------------------------
 
+    def _untested(self, loss: Loss) -> tuple[str, ...]:
+        left_out = self._set.left_out if self._set is not None else {}
+        return (*_unmeasured(loss), *_UNTESTED, *(f"{name}: {why}" for name, why in left_out.items()))
+
     def _loss(self) -> Loss:
         if self._handed.measure is None:
             return Loss(why="no live forge was at hand")
@@ -391,3 +400,7 @@ class _Drill:
         if limits.rto is not None and self._rto is not None and self._rto > limits.rto:
             findings.append(broken("RTO_EXCEEDED", f"{self._rto:.1f} s, the limit is {limits.rto:g} s"))
         return findings
+
+
+def _unmeasured(loss: Loss) -> tuple[str, ...]:
+    return () if loss.worse is not None else (f"what a loss would take: {loss.why or 'not measured'}",)
