@@ -41,6 +41,7 @@ pytest_plugins = [
     "steps.recovery",
     "steps.recovery_pushes",
     "steps.recovery_sets",
+    "steps.recovery_drill",
 ]
 
 ENGINES = ["opensearch", "meilisearch"]

@@ -85,6 +85,7 @@ class SetSite:
         self.archive.begin(self.place.server)
         self.source = source_of(self.settings, self.stack, recovery=self.recovery)
         self.has_passed = False
+        self.has_all = False
         self.first = self.take("first")
         self.first_bytes = self.size()
 
