@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 from stack.telemetry.board import Panel
 from stack.telemetry.panels import panels
@@ -59,6 +60,8 @@ RARE: dict[str, str] = {
     "overview/Alerts that fire": "an alert",
 }
 _RECENT = 3.0
+_PLENTY = 6
+_NOTHINGS = 60
 _PROMISED = {objective.name: objective.sources for objective in OBJECTIVES}
 
 
@@ -90,6 +93,11 @@ class PanelsWithout:
         self.job = job
         self.bench.require(*COMPONENTS[job])
         self.bench.tolerant = True
+        # It must go on until the last panel has a value, and while the job is away.
+        self.bench.plenty = _PLENTY
+        for url in self._services():
+            # Nobody but Prometheus asks some of them anything otherwise.
+            self._busy.enter_context(self.bench.repeated(partial(self._ask_nothing, url), every=0.5, most=_NOTHINGS))
         for name in BUSY:
             if all(self.bench.has(component) for component in CARRIED[name].needs):
                 CARRIED[name].prepare(self.bench)
@@ -137,7 +145,15 @@ class PanelsWithout:
     def close(self) -> None:
         """Nobody is busy any more."""
         self._busy.close()
-        self.bench.tolerant = False
+        self.bench.tolerant, self.bench.plenty = False, 1
+
+    def _services(self) -> list[str]:
+        services = self.bench.stack.addresses.services
+        known = (services.git_http, services.search, services.indexer, services.runner)
+        return [each.url.rstrip("/") for each in known if each is not None]
+
+    def _ask_nothing(self, url: str, _number: int) -> None:
+        self.bench.get(f"{url}/nowhere")
 
     def _why_empty(self, panel: Panel) -> str:
         now = time.time()

@@ -47,6 +47,7 @@ class Bench:
         slow: factor of every deadline.
         tolerant: whatever is answered is fine: under a fault it is the fault that decides.
         damaged: full name of the repository that is damaged at the moment.
+        plenty: how many times as often as usual something is done before it ends by itself.
     """
 
     stack: Stack
@@ -56,6 +57,7 @@ class Bench:
     slow: float = 1.0
     tolerant: bool = False
     damaged: str = ""
+    plenty: int = 1
     _made: dict[str, str] = field(default_factory=dict)
 
     # -- what the stack has ------------------------------------------------------------------------------------------
@@ -177,7 +179,7 @@ class Bench:
                 of its own.
         """
         stop = threading.Event()
-        numbers = iter(range(most))
+        numbers = iter(range(most * self.plenty))
         lock = threading.Lock()
 
         def work() -> None:
