@@ -52,8 +52,6 @@ RULES = {
     "WAL_CONFLICT": Rule(
         "archive", "a segment is archived already, with other content", "find who else archives into this folder"
     ),
-    "ARCHIVE_FAILING": Rule("archive", "PostgreSQL cannot archive its WAL", "look at its log"),
-    "ARCHIVE_STALE": Rule("archive", "the newest WAL in the bucket is too old", "look at the archiver and the bucket"),
     "BACKUP_RUNNING": Rule("backup", "another backup is running", "wait until it is over", _UNKNOWN),
     "BACKUP_FAILED": Rule("backup", "a base backup could not be taken", "read what the tool said"),
     "TARGET_NOT_EMPTY": Rule("restore", "the folder is not empty", "name an empty folder, or one that is not there"),
