@@ -59,7 +59,7 @@ class ForgeQueries(BaseModel):
                 with db.transaction(force_rollback=True):
                     db.execute("SET TRANSACTION READ ONLY")
                     with db.cursor(name="asked") as cursor:
-                        cursor.execute(sql.SQL(each.query))  # type: ignore[arg-type] # it comes from a file
+                        cursor.execute(sql.SQL(each.query))  # it comes from a file, and only reads
                         width = len(cursor.description or ())
                         if width != _COLUMNS[kind]:
                             raise _unfit(kind, each, f"{width} columns")
