@@ -92,7 +92,8 @@ def load_queries(more: Path | None = None) -> ForgeQueries:
 
 def _read(path: Path) -> ForgeQueries:
     try:
-        return ForgeQueries.model_validate(yaml.safe_load(path.read_text("utf-8")) or {})
+        said = yaml.safe_load(path.read_text("utf-8"))
+        return ForgeQueries.model_validate({} if said is None else said)  # a file of comments is None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
