@@ -60,7 +60,7 @@ class ForgeQueries(BaseModel):
                 with db.transaction(force_rollback=True):
                     db.execute("SET TRANSACTION READ ONLY")
                     with db.cursor(name="asked") as cursor:
-                        cursor.execute(sql.SQL(each.query))
+                        cursor.execute(sql.SQL(each.query))  # it comes from a file, and only reads
                         width = len(cursor.description or ())
                         if width != _COLUMNS[kind]:
                             raise _unfit(kind, each, f"{width} columns")
@@ -93,7 +93,8 @@ def load_queries(more: Path | None = None) -> ForgeQueries:
 
 def _read(path: Path) -> ForgeQueries:
     try:
-        return ForgeQueries.model_validate(yaml.safe_load(path.read_text("utf-8")) or {})
+        said = yaml.safe_load(path.read_text("utf-8"))
+        return ForgeQueries.model_validate({} if said is None else said)  # a file of comments is None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from reports.evidence import Project
@@ -16,7 +15,6 @@ from stack.recovery.drill import STAGES, Loss, Report, Stage, history
 from stack.recovery.drill.page import page_text
 from stack.recovery.drill.report import Trend
 from stack.recovery.drill.verbs import write
-from stack.recovery.forge import load_queries
 from stack.recovery.rules import broken
 
 BEGAN = datetime(2026, 11, 25, 3, 0, tzinfo=UTC)
@@ -125,45 +123,3 @@ def test_a_history_that_is_none_is_refused(tmp_path: Path) -> None:
     path.write_text("{}\n", "utf-8")
     with pytest.raises(UsageError, match="history"):
         history.read(path)
-
-
-@pytest.mark.parametrize(
-    ("text", "told"),
-    [
-        ("comits: []\n", "comits"),
-        ("commits: [{name: a}]\n", "commits.0.query"),
-        ("commits: [\n", "cannot be read"),
-    ],
-)
-def test_queries_that_cannot_be_used_are_refused_by_name(tmp_path: Path, text: str, told: str) -> None:
-    """File and key are told."""
-    path = tmp_path / "more.yaml"
-    path.write_text(text, "utf-8")
-    with pytest.raises(UsageError) as caught:
-        load_queries(path)
-    assert told in str(caught.value)
-    assert "more.yaml" in str(caught.value)
-
-
-def test_a_users_own_queries_add_and_take_nothing_away(tmp_path: Path) -> None:
-    """Ours come first."""
-    path = tmp_path / "more.yaml"
-    path.write_text("impossible: [{name: mine, query: SELECT 'odd'}]\n", "utf-8")
-    both = load_queries(path)
-    assert both.impossible[-1].name == "mine"
-    assert both.impossible[:-1] == load_queries().impossible
-    assert both.commits == load_queries().commits
-
-
-@pytest.mark.parametrize(
-    "query",
-    ["SELECT nonsense", "SELECT 1, 2", "INSERT INTO issue DEFAULT VALUES RETURNING id", "DROP TABLE issue"],
-)
-def test_a_query_that_fails_gives_other_columns_or_writes_is_refused(conninfo: str, tmp_path: Path, query: str) -> None:
-    """And changes nothing."""
-    path = tmp_path / "more.yaml"
-    path.write_text(f"impossible: [{{name: mine, query: {json.dumps(query)}}}]\n", "utf-8")
-    with psycopg.connect(conninfo) as db:
-        with pytest.raises(UsageError, match="mine"):
-            list(load_queries(path).rows(db, "impossible"))
-        assert db.execute("SELECT count(*) FROM issue").fetchone() == (0,)

@@ -40,6 +40,8 @@ def secrets(restored: Restored, queries: ForgeQueries) -> tuple[int, list[Findin
 
 def _vaults(files: tuple[Path, ...]) -> Iterator[Vault]:
     for file in files:
+        if not file.is_file():
+            continue  # a vault would make one, with a new key
         # Other secrets are no key files.
         with suppress(ForgeError, OSError, ValueError, IndexError):
             yield Vault.from_file(file)
@@ -59,7 +61,10 @@ def canaries(restored: Restored, _queries: ForgeQueries) -> tuple[int, list[Find
         return 0, [broken("POINT_UNASSERTED", "the set was taken without a canary")]
     later = [restored.later] if restored.later else []
     with psycopg.connect(restored.conninfo) as db:
-        findings = canary.check(db, before=[restored.canary], after=later)
+        if db.execute("SELECT to_regclass('recovery_canary') IS NULL").fetchone() == (True,):
+            findings = [broken("CANARY_MISSING", f"{restored.canary!r} is not there, nor is the table of canaries")]
+        else:
+            findings = canary.check(db, before=[restored.canary], after=later)
     if not restored.canary_repository:
         return 1, [*findings, broken("POINT_UNASSERTED", "the set has a canary row, and no canary commit")]
     said = _subjects(restored.git_root / restored.canary_repository)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,10 @@ import psycopg
 from reports.verdict import Finding
 from stack.forge.errors import GitError
 from stack.forge.gitenv import git
+from stack.forge.names import wiki_git_name
+from stack.process import Completed
 from stack.recovery.forge import ForgeQueries
+from stack.recovery.git.ledger import Key
 from stack.recovery.git.refs import Wanted, wanted
 from stack.recovery.git.snapshots import found_on_disk, refs_on_disk
 from stack.recovery.reconcile.place import Restored
@@ -25,6 +29,9 @@ _AT_ONCE = 4
 _SHOWN = 3
 _FSCK_SECONDS = 3600.0
 _WRITABLE_BY_ALL = 0o002
+# git-fsck(1), fsck.c: the only bit of its exit code that it also sets for objects that are whole and badly formed.
+_ERROR_OBJECT = 1
+_ILL_FORMED = re.compile(r"(?:error|warning) in (?:blob|commit|tag|tree) [0-9a-f]+: [A-Za-z0-9]+: |notice: ")
 
 
 def folders(restored: Restored, _queries: ForgeQueries) -> tuple[int, list[Finding]]:
@@ -63,17 +70,31 @@ def _odd(folder: Path, path: str, owner: int, row: Wanted) -> Iterator[Finding]:
 
 def commits(restored: Restored, queries: ForgeQueries) -> tuple[int, list[Finding]]:
     """C2: what rows name must be there; in one question to each git repository."""
-    asked: dict[tuple[int, bool], dict[str, str]] = defaultdict(dict)
+    asked: dict[Key, dict[str, str]] = defaultdict(dict)
     with psycopg.connect(restored.conninfo) as db:
         for repository, is_wiki, commit in queries.rows(db, "commits"):
             asked[repository, is_wiki][str(commit)] = ""
-    paths = {each.key: each.git for each in wanted(restored.conninfo)}
+    paths: dict[Key, str] = {}
+    for each in wanted(restored.conninfo):
+        # A page may name a wiki that neither a ref nor the journal knows of: it is looked for all the same.
+        paths.setdefault((each.key[0], True), wiki_git_name(each.owner, each.name))
+        paths[each.key] = each.git
     known = [(paths[key], sorted(named)) for key, named in sorted(asked.items()) if key in paths]
     findings = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for path, missing in pool.map(lambda each: (each[0], _missing(restored.git_root / each[0], each[1])), known):
-            findings += [broken("COMMIT_MISSING", f"{path} lacks {oid}, which the database names") for oid in missing]
+        for found in pool.map(lambda each: list(_lacks(restored.git_root / each[0], *each)), known):
+            findings += found
     return sum(len(named) for _, named in known), findings
+
+
+def _lacks(folder: Path, path: str, oids: Iterable[str]) -> Iterator[Finding]:
+    try:
+        missing = _missing(folder, oids)
+    except GitError as error:  # one repository that cannot be asked hides no other
+        yield broken("RECONCILE_UNKNOWN", f"{path} could not be asked for its commits", evidence=str(error))
+        return
+    for oid in missing:
+        yield broken("COMMIT_MISSING", f"{path} lacks {oid}, which the database names")
 
 
 def _missing(folder: Path, oids: Iterable[str]) -> list[str]:
@@ -101,7 +122,7 @@ def pulls(restored: Restored, _queries: ForgeQueries) -> tuple[int, list[Finding
 
 
 def refs(restored: Restored, _queries: ForgeQueries) -> tuple[int, list[Finding]]:
-    """C4: git finds each repository connected, and it has the refs that the database knows, no more and no fewer."""
+    """C4: git reads each repository whole, and it has the refs that the database knows, no more and no fewer."""
     rows = [each for each in wanted(restored.conninfo) if (restored.git_root / each.git).is_dir()]
     findings: list[Finding] = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -111,10 +132,15 @@ def refs(restored: Restored, _queries: ForgeQueries) -> tuple[int, list[Finding]
 
 
 def _compared(folder: Path, row: Wanted) -> Iterator[Finding]:
-    done = git(["fsck", "--connectivity-only", "--no-dangling"], git_dir=folder, timeout=_FSCK_SECONDS, ok=range(256))
-    if done.code != 0:
-        said = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
-        yield broken("GIT_DAMAGED", f"{row.git}: git fsck ended with {done.code}", evidence=said[-2000:])
+    try:
+        # With contents: a check of connections alone reads no file, and sees no damage in one.
+        done = git(["fsck", "--no-dangling", "--no-progress"], git_dir=folder, timeout=_FSCK_SECONDS, ok=range(256))
+    except GitError as error:  # one repository that cannot be asked hides no other
+        yield broken("RECONCILE_UNKNOWN", f"{row.git}: git fsck did not end", evidence=str(error))
+    else:
+        if _is_damaged(done):
+            said = (done.stdout + done.stderr).decode("utf-8", "replace").strip()
+            yield broken("GIT_DAMAGED", f"{row.git}: git fsck ended with {done.code}", evidence=said[-2000:])
     there = _refs(folder)
     if row.refs and not there:
         yield broken("REPOSITORY_EMPTIED", f"{row.git}: the database knows {len(row.refs)} refs, git has none")
@@ -129,6 +155,14 @@ def _compared(folder: Path, row: Wanted) -> Iterator[Finding]:
     if more:
         told = f"{', '.join(more[:_SHOWN])}{' and others' if len(more) > _SHOWN else ''}"
         yield broken("COMMIT_UNKNOWN", f"{row.git} has {len(more)} refs that the database does not know of: {told}")
+
+
+def _is_damaged(done: Completed) -> bool:
+    """Whether fsck found more than objects that were written badly formed, as old and odd clients did."""
+    if done.code != _ERROR_OBJECT:
+        return done.code != 0
+    lines = (done.stdout + done.stderr).decode("utf-8", "replace").splitlines()
+    return not all(_ILL_FORMED.match(line) for line in lines if line.strip())
 
 
 def _refs(folder: Path) -> dict[str, str]:
