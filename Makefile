@@ -13,7 +13,7 @@ WEB := $(if $(shell grep -s '"build":' stack/services/web/package.json),web)
 WITH_TOOLS = tools=$$($(BIN)/python -m stack.toolchain.env) && eval "$$tools" && cd stack/services
 
 .PHONY: help setup test test-python test-git test-api test-web verify lint lint-python lint-git lint-api lint-web
-.PHONY: builder-rust builder-go builder-npm format bench soak-telemetry attest-meilisearch lock clean
+.PHONY: builder-rust builder-go builder-npm format bench soak-telemetry soak-recovery attest-meilisearch lock clean
 
 help: ## list every target
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +83,9 @@ bench: setup ## print the measurements into benchmarks/RESULTS.md
 
 soak-telemetry: setup ## fire every alert by its fault, move every panel by its stimulus (about 40 minutes)
 	ENGINEROOM_SOAK=true $(BIN)/engineroom verify --runtime $(RUNTIME) features/telemetry
+
+soak-recovery: setup ## kill what takes a set at random moments; TRIALS and SEED say how often and which
+	$(BIN)/python -m steps.recovery_kills --trials $(or $(TRIALS),200) --seed $(or $(SEED),1)
 
 attest-meilisearch: setup ## run the search features against MEILISEARCH_BIN and write the attestation
 	$(BIN)/engineroom attest meilisearch

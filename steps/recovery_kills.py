@@ -19,24 +19,29 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
+import psycopg
 
 from reports.verdict import Finding, Verdict
 from stack.errors import EngineRoomError, NeedMissingError
 from stack.forge.errors import ForgeError
 from stack.recovery.errors import RecoveryError
 from stack.recovery.manifests import read_refs
+from stack.recovery.postgresql.archive import Archive
 from stack.recovery.rules import RULES
+from stack.recovery.run import run_backup
 from stack.recovery.sets import check_sets, list_sets
 from stack.settings import load
 from steps.recovery_sets_site import STORE, SetSite
 
 __all__ = ["VICTIMS", "Kills", "Trial"]
 
-VICTIMS = ("the backup", "the backup and all that it began", "restic", "Barman", "git", "the object store")
-_PROGRAMS = {"restic": "restic", "Barman": "barman-cloud", "git": "git"}
+VICTIMS = ("the backup", "the backup and all that it began", "restic", "Barman", "the object store")
+_PROGRAMS = {"restic": "restic", "Barman": "barman-cloud-backup"}
 _ATTEMPTS = 8
 _LONGEST = 60.0  # seconds that one set may take
 _POLL = 0.005
+_AWAY = 1.0  # seconds that the store is not there
+_AT_ONCE = 1e-6  # hours: any base backup is older
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,8 @@ class Kills:
 
     def _strike(self, victim: str, chance: random.Random) -> tuple[float, str] | None:
         """Seconds after which it was struck, and how the set ended; None when it was over before."""
-        process = multiprocessing.get_context("fork").Process(target=_take, args=(self.site,))
+        # Barman works in those sets alone that need a base backup of their own.
+        process = multiprocessing.get_context("fork").Process(target=_take, args=(self.site, victim == "Barman"))
         begun = time.monotonic()
         process.start()
         assert process.pid is not None
@@ -113,11 +119,16 @@ class Kills:
             if time.monotonic() >= moment and self._kill(victim, backup, grace):
                 struck = time.monotonic() - begun
             time.sleep(_POLL)
+        if victim == "the object store":
+            time.sleep(_AWAY)
+            self.site.stack.forgive()
+            # An archiver that failed waits for a minute before it tries again, unless something wakes it.
+            with psycopg.connect(self.site.place.server.admin.conninfo(), autocommit=True) as db:
+                db.execute("SELECT pg_reload_conf()")
         process.join(_LONGEST)
         if process.is_alive():
             process.kill()
             process.join(10)
-        self.site.stack.forgive()
         if struck is None:
             return None
         return struck, {0: "was taken all the same"}.get(process.exitcode or 0, f"ended with {process.exitcode}")
@@ -193,9 +204,12 @@ def _fails(findings: list[Finding]) -> Iterator[str]:
             yield f"{each.rule}: {each.message}"
 
 
-def _take(site: SetSite) -> None:
+def _take(site: SetSite, with_base: bool) -> None:
+    of = site.archive
+    settings = of.settings.model_copy(update={"base_every": _AT_ONCE if with_base else of.settings.base_every})
+    archive = Archive(settings, of.bucket, of.key, ground=of.ground, programs=of.programs, folder=of.folder)
     try:
-        site.take()
+        run_backup(archive, site.source, site.signer)
     except EngineRoomError:
         sys.exit(3)
 

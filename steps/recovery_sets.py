@@ -12,6 +12,7 @@ from reports.verdict import Finding
 from stack.inventory import secrets_of, servers_of
 from stack.recovery.rules import verdict
 from stack.settings import Settings
+from steps.recovery_kills import Kills, Trial
 from steps.recovery_sets_control import Sets
 from steps.recovery_sets_site import SetSite
 
@@ -36,6 +37,12 @@ def sets(set_site: SetSite) -> Iterator[Sets]:
     control = Sets(set_site)
     yield control
     control.tidy()
+
+
+@pytest.fixture(scope="session")
+def kills(set_site: SetSite) -> Kills:
+    """Kills at random moments; it knows how long a set usually takes."""
+    return Kills(set_site)
 
 
 def _rules(findings: list[Finding]) -> set[str]:
@@ -356,3 +363,22 @@ def writer_rights(sets: Sets) -> None:
 @then("the pruner can delete it")
 def pruner_rights(sets: Sets) -> None:
     assert sets.pruner_deletes() == []
+
+
+@when(
+    parsers.parse("something is killed at a moment of the seed {seed:d} while a set is taken and people push"),
+    target_fixture="trial",
+)
+def kill_of_seed(kills: Kills, seed: int) -> Trial:
+    return kills.trial(seed)
+
+
+@then("the next set is whole, without a hand")
+def next_is_whole(trial: Trial) -> None:
+    assert trial.wrong == (), str(trial)
+
+
+@then("the kill is told in one line")
+def told_in_a_line(trial: Trial, request: pytest.FixtureRequest) -> None:
+    assert "\n" not in str(trial)
+    run_context(request.config).attach_measurement(f"killed: {trial.victim}, seed {trial.seed}", "s", [trial.after])
