@@ -276,6 +276,9 @@ class TwoEngines:
     def fill(self, *_: object, **__: object) -> None:
         pass
 
+    def put_objects(self, *_: object, **__: object) -> int:
+        return 0
+
 
 @dataclass
 class RunningStack(EndedStack):
