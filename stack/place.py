@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reports.evidence import Project, this_project
 from stack.addresses import ObjectStoreAddress, PostgresAddress
 from stack.components.postgresql import PRIMARY, administrator, owner_address
 from stack.components.postgresql_config import ARCHIVE
 from stack.errors import NeedMissingError, UsageError
+from stack.inventory import ask_git
 from stack.recovery.catalogue import Signer, Verifier, make_signing_key
 from stack.recovery.postgresql.archive import Archive
 from stack.recovery.sealing import SealKey, new_key
@@ -319,6 +321,10 @@ class Places:
     def verifier(self, settings: Settings) -> Verifier:
         """What they are checked with."""
         return verifier_of(settings, settings.recovery)
+
+    def project(self) -> Project:
+        """This code, for evidence."""
+        return this_project(git=ask_git)
 
     def boots(self, settings: Settings, archive: Archive) -> Callable[[Brought], LocalForge]:
         """What starts a stack on a forge that came back."""

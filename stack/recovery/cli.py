@@ -16,6 +16,7 @@ from reports.verdict import ExitCode, Finding, exit_code
 
 # What is heavy is imported by the verbs that use it: showing a help text need not load a client of S3.
 if TYPE_CHECKING:
+    from reports.evidence import Project
     from stack.addresses import PostgresAddress
     from stack.recovery.catalogue import Signer, Verifier
     from stack.recovery.drill.run import Booted
@@ -62,6 +63,9 @@ class Places(Protocol):
 
     def program(self, settings: Settings, name: str) -> Path:
         """A program of the toolchain: `restic`, `rclone`."""
+
+    def project(self) -> Project:
+        """This code, for evidence."""
 
     def boots(self, settings: Settings, archive: Archive) -> Callable[[Brought], Booted]:
         """What starts a stack on a forge that came back."""

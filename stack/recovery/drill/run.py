@@ -36,6 +36,7 @@ from stack.recovery.reconcile import run as reconcile
 from stack.recovery.reconcile.place import FolderObjects
 from stack.recovery.restic import Restic
 from stack.recovery.rules import RULES, broken
+from stack.recovery.rules import told as told_of
 from stack.recovery.sealed import Sealed
 from stack.recovery.sets import check_set, check_sets, find_set
 
@@ -200,7 +201,7 @@ class _Drill:
         try:
             findings = work(told)
         except RecoveryError as error:
-            findings = [broken(error.rule, str(error))]
+            findings = [told_of(error)]
         except (EngineRoomError, psycopg.Error, OSError) as error:
             findings = [broken("RECONCILE_UNKNOWN", f"{name} could not be asked", evidence=str(error).strip())]
         # Where else a rule is asked, here it broke in this stage.
@@ -240,7 +241,8 @@ class _Drill:
             spent = time.monotonic() - begun
             rule = error.rule if isinstance(error, RecoveryError) else "RESTORE_FAILED"
             name = "recover" if RULES[rule].stage == "recover" or rule.startswith("WAL_") else "restore"
-            finding = broken(rule, str(error)).model_copy(update={"stage": name})
+            finding = told_of(error) if isinstance(error, RecoveryError) else broken(rule, str(error))
+            finding = finding.model_copy(update={"stage": name})
             if name == "recover":
                 self._stages["restore"] = Stage.of("restore", STAGES["restore"], 0.0, [], ["the base backup came back"])
             self._stages[name] = Stage.of(name, STAGES[name], spent, [finding], [])
@@ -336,7 +338,7 @@ class _Drill:
         except NeedMissingError as error:
             return [broken("BOOT_UNKNOWN", str(error))]
         except EngineRoomError as error:
-            return [broken("BOOT_FAILED", str(error))]
+            return [broken("BOOT_FAILED", error.what, evidence=f"{error.on}\n{error.got}".strip())]
         told.append(f"its api answers after {time.monotonic() - self._restoring:.1f} s")
         return []
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reports.evidence import this_project, write_atomically
+from reports.evidence import write_atomically
 from reports.verdict import Finding, Verdict
 from stack.errors import NeedMissingError, UsageError
 from stack.recovery.canaries import REPOSITORY, Canaries
@@ -48,7 +48,7 @@ def drill(places: Places, settings: Settings, run: str | None, target: str, *, k
         into=into,
         boot=places.boots(settings, archive),
         measure=_measure(places, settings, run),
-        project=this_project(),
+        project=places.project(),
         earlier=earlier,
         canary_repository=REPOSITORY,
         limits=Limits(settings.recovery.allowed_rto, settings.recovery.allowed_rpo),
