@@ -12,6 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from reports.verdict import Finding
+from stack.process import ProgramFailedError
 from stack.recovery import objects, secrets
 from stack.recovery.catalogue import Catalogue, Verifier
 from stack.recovery.errors import RefusedError
@@ -33,12 +35,14 @@ from stack.recovery.rules import broken
 from stack.recovery.sealed import Sealed
 from stack.recovery.sets import find_set, list_sets, newest
 
-__all__ = ["DONE", "FORGE", "Brought", "Moment", "WholePlan", "moment", "plan", "restore"]
+__all__ = ["DONE", "FORGE", "Brought", "Moment", "WholePlan", "moment", "plan", "restore", "stop"]
 
 DONE = "restored.json"
 """Written last: a folder without it is no restored forge."""
 FORGE = "forge"
 """The forge's own database on its server."""
+
+_STOP_SECONDS = 120.0
 
 ObjectSink = Callable[[ObjectItem, Path], None]
 
@@ -183,15 +187,43 @@ def restore(
     into = planned.into
     archive.ground.make(into)
     seconds: dict[str, float] = {}
-
-    def timed(name: str, begun: float) -> None:
-        seconds[name] = time.monotonic() - begun
-
     progress(f"the database, to {planned.moment.target}")
     begun = time.monotonic()
     database = postgresql.restore(archive, planned.database)
-    timed("database", begun)
+    seconds["database"] = time.monotonic() - begun
     brought = Brought(into, database, make_conninfo(database.conninfo, dbname=FORGE), seconds=seconds)
+    try:
+        _bring_rest(archive, planned, restic, brought, sink=sink, git_user=git_user, progress=progress)
+    except BaseException:
+        # Nobody should take half of a forge for one.
+        stop(archive, database.data)
+        raise
+    return brought
+
+
+def stop(archive: Archive, data: Path) -> None:
+    """End the server that runs on a restored data folder, if one does."""
+    if not (data / "postmaster.pid").exists():
+        return
+    words: list[str | Path] = [archive.programs.postgresql["pg_ctl"], "stop", "--wait", "--mode=immediate", "-D", data]
+    with suppress(ProgramFailedError):
+        archive.ground.run(words, within=_STOP_SECONDS, env=archive.programs.env)
+
+
+def _bring_rest(
+    archive: Archive,
+    planned: WholePlan,
+    restic: Restic,
+    brought: Brought,
+    *,
+    sink: ObjectSink | None,
+    git_user: str | None,
+    progress: Callable[[str], None],
+) -> None:
+    into, seconds = planned.into, brought.seconds
+
+    def timed(name: str, begun: float) -> None:
+        seconds[name] = time.monotonic() - begun
 
     begun = time.monotonic()
     progress("git repositories")
@@ -216,7 +248,6 @@ def restore(
 
     shutil.rmtree(into / "scratch", ignore_errors=True)
     _finish(planned, brought)
-    return brought
 
 
 class _Files:

@@ -156,6 +156,8 @@ class _Drill:
         finally:
             if self._booted is not None:
                 self._booted.stop()
+            elif self._brought is not None:
+                whole.stop(self._handed.archive, self._brought.database.data)
         found = self._set
         return Report(
             began=began,

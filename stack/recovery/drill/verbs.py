@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+import psutil
 
 from reports.evidence import write_atomically
 from reports.verdict import Finding, Verdict
 from stack.errors import NeedMissingError, UsageError
+from stack.recovery import whole
 from stack.recovery.canaries import REPOSITORY, Canaries
 from stack.recovery.drill import history
 from stack.recovery.drill.page import page_text
@@ -25,17 +30,19 @@ from stack.recovery.sets import check_sets
 
 if TYPE_CHECKING:
     from stack.recovery.cli import Places
+    from stack.recovery.postgresql.archive import Archive
     from stack.settings import Settings
 
 __all__ = ["check_age", "drill", "metrics", "write"]
 
 _HISTORY = "drills.jsonl"
+_NAME = "drill-"
 _MEASURED_WITHIN = 90.0  # seconds: WAL is archived after 60 at the latest, receiver or not
 
 
 def drill(places: Places, settings: Settings, run: str | None, target: str, *, keep: bool) -> Verdict:
     """Carry a drill out, leave its evidence, and say what came of it."""
-    name = f"drill-{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    name = f"{_NAME}{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     into = (settings.state_dir / name).absolute()
     known = settings.state_dir / _HISTORY
     earlier = history.read(known)
@@ -55,9 +62,14 @@ def drill(places: Places, settings: Settings, run: str | None, target: str, *, k
         slow=settings.slow,
         progress=lambda text: click.echo(f"  {text}", err=True),
     )
+    _clean(settings, archive)
+    owner = into.with_name(f"{name}.pid")
+    owner.parent.mkdir(parents=True, exist_ok=True)
+    owner.write_text(f"{os.getpid()}\n", "ascii")
     try:
         report = run_drill(handed, target)
     finally:
+        owner.unlink(missing_ok=True)
         if not keep:
             shutil.rmtree(into, ignore_errors=True)
     page = write(report, settings.evidence_dir / name)
@@ -65,6 +77,18 @@ def drill(places: Places, settings: Settings, run: str | None, target: str, *, k
     _tell(report)
     click.echo(f"page: {page}")
     return report.verdict
+
+
+def _clean(settings: Settings, archive: Archive) -> None:
+    """End and remove what a drill left that was killed; its own stack is the runtime's to clean up."""
+    for owner in settings.state_dir.glob(f"{_NAME}*.pid"):
+        with suppress(OSError, ValueError):
+            if psutil.pid_exists(int(owner.read_text("ascii"))):
+                continue
+        folder = owner.with_suffix("").absolute()
+        whole.stop(archive, folder / "database" / "data")
+        shutil.rmtree(folder, ignore_errors=True)
+        owner.unlink(missing_ok=True)
 
 
 def write(report: Report, folder: Path) -> Path:
