@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,18 +14,24 @@ from reports.context import run_context
 from stack.errors import NeedMissingError
 from stack.runtimes.base import Stack
 from stack.settings import Settings
+from stack.telemetry.board import Panel
 from stack.telemetry.drawing import draw
+from stack.telemetry.panels import panels
 from stack.toolchain import Toolchain
 from steps.browser import BrowserControl
 from steps.git_people import GitPeople
 from steps.grafana_source import Grafana
 from steps.panel_control import PanelControl
 from steps.panel_source import PanelSource, Stores, series_of
+from steps.panel_values import Seen
 from steps.panels_without import PanelsWithout
 from steps.people import People
 from steps.stimuli import Bench
 
 __all__: list[str] = []
+
+_MOVED = ("overview", "git-performance")  # dashboards whose panels are moved, and drawn, in every run
+_LAST = 300.0  # seconds
 
 
 @pytest.fixture
@@ -85,6 +93,34 @@ def pictures(panel_control: PanelControl, pytestconfig: pytest.Config) -> None:
     context = run_context(pytestconfig)
     for proof in panel_control.proofs:
         context.attach_picture(proof.panel.id, draw(proof.panel, series_of(proof.seen), form="png"))
+
+
+@when("every panel that no stimulus of this run moves is asked for its last five minutes", target_fixture="asked")
+def asked_for(panel_source: PanelSource) -> dict[str, Seen]:
+    now = time.time()
+    return {panel.id: panel_source.over(panel, now - _LAST, now) for panel in _others()}
+
+
+@then("each is answered, and a picture of it, drawn from its own query, is in the report")
+def all_pictures(asked: dict[str, Seen], pytestconfig: pytest.Config) -> None:
+    context = run_context(pytestconfig)
+    others = _others()
+    assert set(asked) == {panel.id for panel in others}
+    for panel in others:
+        context.attach_picture(panel.id, draw(panel, series_of(asked[panel.id]), form="png"))
+
+
+@then("the report says of each dashboard how many panels show something")
+def shown(asked: dict[str, Seen], pytestconfig: pytest.Config) -> None:
+    counts = Counter(name.partition("/")[0] for name, seen in asked.items() if seen.curves)
+    assert counts, "not one panel shows anything"
+    labels = sorted({name.partition("/")[0] for name in asked})
+    context = run_context(pytestconfig)
+    context.attach_measurement("panels that show something", "panels", [counts[name] for name in labels], labels=labels)
+
+
+def _others() -> list[Panel]:
+    return [panel for panel in panels() if panel.dashboard not in _MOVED]
 
 
 @then("the report says of which panels only the presence could be proved, and after how long the others moved")

@@ -31,6 +31,11 @@ Feature: A panel shows what happens, and nothing when nobody can know
       | telemetry       |
       | host            |
 
+  Scenario: The report shows the panels of all other dashboards as well, as they are at that moment
+    When every panel that no stimulus of this run moves is asked for its last five minutes
+    Then each is answered, and a picture of it, drawn from its own query, is in the report
+    And the report says of each dashboard how many panels show something
+
   Scenario Outline: With <job> gone its panels are empty and the check names them
     Given the indexer runs
     And everybody is busy, and every panel of "<job>" has a value within 60 seconds

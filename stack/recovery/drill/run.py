@@ -26,7 +26,7 @@ from stack.recovery.canary import later
 from stack.recovery.catalogue import Catalogue, Verifier
 from stack.recovery.drill.report import Loss, Report, Stage, Trend
 from stack.recovery.drill.serve import Forge, ServeError
-from stack.recovery.errors import RecoveryError
+from stack.recovery.errors import RecoveryError, RefusedError
 from stack.recovery.forge import ForgeQueries
 from stack.recovery.git import inspect as pushes
 from stack.recovery.postgresql import inspect, integrity
@@ -54,6 +54,7 @@ STAGES = {
     "boot": "the forge comes up on what came back",
     "serve": "it does what a forge does: sign in, clone, push, pull request, search, a job",
 }
+_UNTRUSTED = ("CATALOGUE_UNSIGNED", "CATALOGUE_DAMAGED")
 _UNTESTED = (
     "that the keys can be found by whoever needs them: they were handed to the drill",
     "that this machine, and not another one, is there on that day",
@@ -169,11 +170,7 @@ class _Drill:
             loss=loss,
             rto=round(self._rto, 3) if self._rto is not None else None,
             limits=tuple(self._limits(loss)),
-            untested=(
-                *_unmeasured(loss),
-                *_UNTESTED,
-                *(f"{name}: {why}" for name, why in (found.left_out if found else {}).items()),
-            ),
+            untested=self._untested(loss),
             earlier=self._handed.earlier,
             project=self._handed.project,
         )
@@ -215,9 +212,18 @@ class _Drill:
     def _inspect(self, told: list[str]) -> list[Finding]:
         archive = self._handed.archive
         sets, findings = check_sets(archive.bucket, self._handed.verifier, archive.settings, key=archive.key)
-        self._set = find_set(sets, "latest" if self._wanted == "set" else self._wanted)
+        untrusted = [each for each in findings if each.rule in _UNTRUSTED]
+        try:
+            self._set = find_set(sets, "latest" if self._wanted == "set" else self._wanted)
+        except RefusedError as error:
+            return [*untrusted, told_of(error)]
         # What is wrong with other sets is for `backup check`: this drill is about one of them.
-        about = [each for each in findings if self._set.id in each.message or each.rule in ("SET_STALE", "KEY_WRONG")]
+        # But one that cannot be trusted may be the newest, in whose place an older one would be restored.
+        about = untrusted + [
+            each
+            for each in findings
+            if each not in untrusted and (self._set.id in each.message or each.rule in ("SET_STALE", "KEY_WRONG"))
+        ]
         about += [
             each
             for each in check_set(archive.bucket, self._set, key=archive.key)
@@ -353,12 +359,14 @@ class _Drill:
         findings: list[Finding] = []
         if self._known is None:
             findings.append(broken("RECONCILE_UNKNOWN", "no repository with commits came back that could be cloned"))
-        for name, work in forge.steps(self._known):
+        steps = list(forge.steps(self._known))
+        for number, (name, work) in enumerate(steps):
             begun = time.monotonic()
             try:
                 said = work()
             except (ServeError, ForgeError) as error:
                 findings.append(broken("SERVE_FAILED", f"{name}: {error}"))
+                told += [f"{untried}: not tried" for untried, _ in steps[number + 1 :]]
                 break
             finally:
                 if forge.pushed_at is not None and self._rto is None:

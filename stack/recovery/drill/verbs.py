@@ -103,7 +103,7 @@ def check_age(places: Places, settings: Settings, run: str | None) -> list[Findi
     """Whether the newest complete set is recent, by the bucket's own times, and whether the last drill is."""
     bucket, key = places.sealed(settings, run)
     _, findings = check_sets(bucket, places.verifier(settings), settings.recovery, key=key)
-    about = [each for each in findings if each.rule in ("SET_NONE", "SET_STALE") or each.rule.startswith("STORE_")]
+    about = [each for each in findings if each.rule.startswith(("SET_NONE", "SET_STALE", "STORE_", "CATALOGUE_"))]
     return about + history.late(history.read(settings.state_dir / _HISTORY), settings.recovery.drill_every)
 
 
