@@ -10,7 +10,7 @@ from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from reports.evidence import Evidence, NotTested
@@ -18,7 +18,7 @@ from reports.plots import measurement_plot, slowest_plot, timeline_plot
 from reports.problems import problems
 from reports.verdict import ScenarioResult, Verdict, merge
 
-__all__ = ["page_text", "pictures_of"]
+__all__ = ["page_environment", "page_text", "pictures_of"]
 
 _MEANINGS = {
     Verdict.PASS: "Every required scenario passed.",
@@ -78,6 +78,22 @@ def pictures_of(evidence: Evidence, folder: Path) -> dict[str, bytes]:
     return found
 
 
+def page_environment(*more: PackageLoader) -> Environment:
+    """What pages are rendered with: all that is not from a template is escaped, and what is not defined is an error.
+
+    Args:
+        more: where templates are besides those of this package.
+    """
+    return Environment(
+        loader=ChoiceLoader([*more, PackageLoader("reports")]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+
+
 def page_text(evidence: Evidence, pictures: Mapping[str, bytes] | None = None) -> str:
     """The page, from evidence alone: the same evidence gives the same bytes.
 
@@ -85,14 +101,7 @@ def page_text(evidence: Evidence, pictures: Mapping[str, bytes] | None = None) -
         evidence: what the run left.
         pictures: PNG files by their SHA-256; one that is missing is named as missing.
     """
-    environment = Environment(
-        loader=PackageLoader("reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = page_environment()
     environment.filters.update(seconds=_seconds, moment=_moment, slug=_slug)
     return environment.get_template("report.html.j2").render(
         evidence=evidence,

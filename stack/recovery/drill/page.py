@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2 import PackageLoader
 
+from reports.page import page_environment
 from reports.verdict import Verdict, exit_code
 from stack.recovery.drill.report import Report
 
@@ -21,14 +22,7 @@ _SHOWN = 14
 
 def page_text(report: Report) -> str:
     """The page, from the report alone: the same report gives the same bytes."""
-    environment = Environment(
-        loader=ChoiceLoader([PackageLoader("stack.recovery.drill", "templates"), PackageLoader("reports")]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = page_environment(PackageLoader("stack.recovery.drill", "templates"))
     environment.filters.update(seconds=_seconds, moment=_moment, slug=_slug)
     return environment.get_template("drill.html.j2").render(
         report=report,
