@@ -12,13 +12,14 @@ from reports.context import RunContext, refuse, run_context
 from reports.evidence import this_project
 from stack.components.search import INDEXER
 from stack.errors import UsageError
-from stack.inventory import ask_git, missing_need, secrets_of, servers_of
+from stack.inventory import ask_git, missing_need
 from stack.packages import package_clients
 from stack.reference import Reference
 from stack.runtimes import reap, start
 from stack.runtimes.base import Stack
 from stack.settings import Settings, load
 from stack.toolchain import Toolchain
+from steps.evidence import tell_of_stack
 
 __all__ = ["filled", "reference", "settings", "stack"]
 
@@ -100,10 +101,7 @@ def stack(pytestconfig: pytest.Config, settings: Settings) -> Iterator[Stack]:
     try:
         context.attach_measurement("start to all ready", "s", [time.monotonic() - begun])
         context.deaths = stack.deaths
-        for server in servers_of(settings, stack):
-            context.add_server(server.name, server.version, server.licence, server.checksum)
-        for secret in secrets_of(stack.addresses):
-            context.add_secret(secret)
+        tell_of_stack(context, settings, stack)
         yield stack
     finally:
         context.deaths = None

@@ -9,11 +9,11 @@ import pytest
 from pytest_bdd import given, parsers, then, when
 
 from reports.context import RunContext, run_context
-from stack.inventory import secrets_of, servers_of
 from stack.recovery.errors import RecoveryError
 from stack.recovery.postgresql import prune
 from stack.recovery.postgresql.contents import Contents, look
 from stack.settings import Settings
+from steps.evidence import tell_of_stack
 from steps.recovery_archives import Archives
 from steps.recovery_control import Recovery
 from steps.recovery_site import RecoverySite
@@ -25,11 +25,7 @@ __all__: list[str] = []
 def recovery_site(pytestconfig: pytest.Config, settings: Settings) -> Iterator[RecoverySite]:
     """One small stack with a backed-up database for all scenarios."""
     with RecoverySite(settings) as site:
-        context = run_context(pytestconfig)
-        for server in servers_of(settings, site.stack):
-            context.add_server(server.name, server.version, server.licence, server.checksum)
-        for secret in (*secrets_of(site.stack.addresses), site.archive.key.text().strip()):
-            context.add_secret(secret)
+        tell_of_stack(run_context(pytestconfig), settings, site.stack, site.archive.key.text().strip())
         yield site
 
 

@@ -9,9 +9,9 @@ from pytest_bdd import given, parsers, then, when
 
 from reports.context import RunContext, run_context
 from reports.verdict import Finding
-from stack.inventory import secrets_of, servers_of
 from stack.recovery.rules import verdict
 from stack.settings import Settings
+from steps.evidence import tell_of_stack
 from steps.recovery_kills import Kills, Trial
 from steps.recovery_sets_control import Sets
 from steps.recovery_sets_site import SetSite
@@ -23,11 +23,7 @@ __all__: list[str] = []
 def set_site(pytestconfig: pytest.Config, settings: Settings) -> Iterator[SetSite]:
     """One small forge for all scenarios about sets."""
     with SetSite(settings) as site:
-        context = run_context(pytestconfig)
-        for server in servers_of(settings, site.stack):
-            context.add_server(server.name, server.version, server.licence, server.checksum)
-        for secret in (*secrets_of(site.stack.addresses), site.archive.key.text().strip()):
-            context.add_secret(secret)
+        tell_of_stack(run_context(pytestconfig), settings, site.stack, site.archive.key.text().strip())
         yield site
 
 
