@@ -110,6 +110,8 @@ def not_run(drills: Drills) -> None:
     assert after
     assert [each.name for each in after if each.ran] == []
     assert all(each.why and each.verdict is Verdict.COULD_NOT_VERIFY for each in after)
+    # What came back in part only is no pass either.
+    assert drills.stage("restore").verdict is not Verdict.PASS
     assert "Not run:" in drills.page.read_text("utf-8")
 
 

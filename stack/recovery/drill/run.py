@@ -252,7 +252,9 @@ class _Drill:
             finding = told_of(error) if isinstance(error, RecoveryError) else broken(rule, str(error))
             finding = finding.model_copy(update={"stage": name})
             if name == "recover":
-                self._stages["restore"] = Stage.of("restore", STAGES["restore"], 0.0, [], ["the base backup came back"])
+                # Only the base backup came back: git, objects and secrets are brought after the database.
+                why = "the database did not reach its point, and all else comes after that"
+                self._stages["restore"] = Stage.not_run("restore", STAGES["restore"], why)
             self._stages[name] = Stage.of(name, STAGES[name], spent, [finding], [])
             raise _StopError(f"{name} failed: {RULES[rule].meaning}") from error
         self._brought = brought
