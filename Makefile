@@ -84,8 +84,8 @@ bench: setup ## print the measurements into benchmarks/RESULTS.md
 soak-telemetry: setup ## fire every alert by its fault, move every panel by its stimulus (about 40 minutes)
 	ENGINEROOM_SOAK=true $(BIN)/engineroom verify --runtime $(RUNTIME) features/telemetry
 
-soak-recovery: setup ## kill what takes a set at random moments; TRIALS and SEED say how often and which
-	$(BIN)/python -m steps.recovery_kills --trials $(or $(TRIALS),200) --seed $(or $(SEED),1)
+soak-recovery: setup ## harm what takes a set at random moments; TRIALS and SEED say how often and which
+	$(BIN)/python -m steps.recovery_trials --trials $(or $(TRIALS),200) --seed $(or $(SEED),1)
 
 attest-meilisearch: setup ## run the search features against MEILISEARCH_BIN and write the attestation
 	$(BIN)/engineroom attest meilisearch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -55,13 +56,17 @@ def missing_need(name: str, settings: Settings) -> str | None:
     """Why a scenario that needs this cannot run here; `None` when it can.
 
     Args:
-        name: an entry of the toolchain file, or a runtime.
+        name: an entry of the toolchain file, a runtime, or `root`, `soak`, `grafana`.
         settings: of the run.
     """
-    if name == "soak":
-        return None if settings.soak else "it takes long: `make soak-telemetry` and ENGINEROOM_SOAK=true run it"
-    if name == "grafana":
-        return None if settings.grafana_url else "no Grafana is named: set ENGINEROOM_GRAFANA_URL and its token"
+    of_the_run = {
+        "soak": (settings.soak, "it takes long: `make soak-telemetry` and ENGINEROOM_SOAK=true run it"),
+        "grafana": (settings.grafana_url, "no Grafana is named: set ENGINEROOM_GRAFANA_URL and its token"),
+        "root": (os.geteuid() == 0, "only root can mount a small file system to fill it"),
+    }
+    if name in of_the_run:
+        is_met, why = of_the_run[name]
+        return None if is_met else why
     toolchain = Toolchain(settings)
     if name in {"local", "containers", "cluster", "external"}:
         return None if settings.runtime == name else f"this run is on the runtime {settings.runtime}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -17,6 +18,7 @@ from stack.errors import EngineRoomError
 __all__ = ["Completed", "ProgramFailedError", "environment", "run", "tail"]
 
 _KEPT_LINES = 20
+_STACK = re.compile(r"\n(?:goroutine \d|Exception ignored in: |\S+\n\t\S+\.go:\d)")
 _STOP_POLL = 0.1  # seconds between two looks at the stop event
 
 
@@ -46,8 +48,8 @@ class Completed:
 
 
 def tail(output: str, lines: int = _KEPT_LINES) -> str:
-    """The last `lines` lines of an output."""
-    return "\n".join(output.rstrip().splitlines()[-lines:])
+    """The last `lines` lines of an output, before the stack that Go prints or what Python says while it ends."""
+    return "\n".join(_STACK.split(output, 1)[0].rstrip().splitlines()[-lines:])
 
 
 def environment(added: Mapping[str, str] | None = None, *, drop: Sequence[str] = ()) -> dict[str, str]:

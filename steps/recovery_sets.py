@@ -12,9 +12,10 @@ from reports.verdict import Finding
 from stack.recovery.rules import verdict
 from stack.settings import Settings
 from steps.evidence import tell_of_stack
-from steps.recovery_kills import Kills, Trial
+from steps.recovery_harms import Services
 from steps.recovery_sets_control import Sets
 from steps.recovery_sets_site import SetSite
+from steps.recovery_trials import Trial, Trials
 
 __all__: list[str] = []
 
@@ -36,9 +37,16 @@ def sets(set_site: SetSite) -> Iterator[Sets]:
 
 
 @pytest.fixture(scope="session")
-def kills(set_site: SetSite) -> Kills:
-    """Kills at random moments; it knows how long a set usually takes."""
-    return Kills(set_site)
+def trials(set_site: SetSite) -> Trials:
+    """Harm at random moments; it knows how long a set usually takes."""
+    return Trials(set_site)
+
+
+@pytest.fixture
+def set_services(trials: Trials) -> Iterator[Services]:
+    """The receiver and the shipper beside that forge."""
+    with Services(trials.desk) as services:
+        yield services
 
 
 def _rules(findings: list[Finding]) -> set[str]:
@@ -362,11 +370,10 @@ def pruner_rights(sets: Sets) -> None:
 
 
 @when(
-    parsers.parse("something is killed at a moment of the seed {seed:d} while a set is taken and people push"),
-    target_fixture="trial",
+    parsers.parse("the harm of the seed {seed:d} is done while a set is taken and people push"), target_fixture="trial"
 )
-def kill_of_seed(kills: Kills, seed: int) -> Trial:
-    return kills.trial(seed)
+def harm_of_seed(trials: Trials, set_services: Services, seed: int) -> Trial:
+    return trials.trial(seed, set_services)
 
 
 @then("the next set is whole, without a hand")
@@ -374,7 +381,7 @@ def next_is_whole(trial: Trial) -> None:
     assert trial.wrong == (), str(trial)
 
 
-@then("the kill is told in one line")
+@then("the harm is told in one line")
 def told_in_a_line(trial: Trial, request: pytest.FixtureRequest) -> None:
     assert "\n" not in str(trial)
-    run_context(request.config).attach_measurement(f"killed: {trial.victim}, seed {trial.seed}", "s", [trial.after])
+    run_context(request.config).attach_measurement(f"{trial.harm}, seed {trial.seed}", "s", [trial.after])

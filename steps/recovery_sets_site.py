@@ -27,6 +27,7 @@ from stack.recovery.store import Bucket
 from stack.runtimes import start
 from stack.runtimes.base import Stack
 from stack.settings import Settings
+from steps.faulty_store import FaultyStore
 
 __all__ = ["ADA", "STORE", "SetSite"]
 
@@ -43,10 +44,12 @@ class SetSite:
         """Start it, fill it, and take a set."""
         self.settings = settings
         self.stack: Stack = start(settings, components=[PRIMARY, STORE])
+        # All that is backed up goes this way; the forge itself has its store without.
+        self.way = FaultyStore(self.store.endpoint)
         try:
             self._begin()
         except BaseException:
-            self.stack.stop()
+            self._end()
             raise
 
     def _begin(self) -> None:
@@ -55,6 +58,8 @@ class SetSite:
         self.recovery = RecoverySettings(
             bucket=f"engineroom-sets-{token}",
             forge_bucket=f"engineroom-forge-{token}",
+            endpoint=self.way.endpoint,
+            writer=self._credentials(folder / "writer"),
             key_file=folder / "seal.key",
             signing_key=folder / "signing.pem",
             secrets=(folder / "vault.key",),
@@ -98,7 +103,17 @@ class SetSite:
     ) -> None:
         """End everything, the buckets with the store."""
         self.forge.close()
+        self._end()
+
+    def _end(self) -> None:
         self.stack.stop()
+        self.way.close()
+
+    def _credentials(self, path: Path) -> Path:
+        secret = self.store.secret_key.get_secret_value()
+        path.write_text(f"[default]\naws_access_key_id = {self.store.access_key}\naws_secret_access_key = {secret}\n")
+        path.chmod(0o600)
+        return path
 
     @property
     def archive(self) -> Archive:

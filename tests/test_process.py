@@ -69,3 +69,16 @@ def test_input_is_given_and_otherwise_empty() -> None:
 def test_the_tail_is_the_end() -> None:
     """Only so many lines are kept."""
     assert tail("a\nb\nc\n", 2) == "b\nc"
+
+
+@pytest.mark.parametrize(
+    "stack",
+    [
+        "goroutine 1 [running]:\nmain.main()\n",
+        "example.org/x/cache.New\n\texample.org/x@v1/cache/cache.go:93\nruntime.goexit\n\truntime/asm.s:1771\n",
+        "Exception ignored in: <function f>\nTraceback (most recent call last):\n",
+    ],
+)
+def test_the_reason_comes_before_a_stack(stack: str) -> None:
+    """Frames push what went wrong out of sight."""
+    assert tail(f"starting\nno space left on device\n{stack}", 1) == "no space left on device"

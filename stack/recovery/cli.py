@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -159,7 +158,7 @@ def point(settings: Settings, *, name: str, run: str | None) -> None:
 @backup.command("receive")
 @_run_option
 @click.pass_obj
-def receive(settings: Settings, *, run: str | None) -> None:
+def receive(settings: Settings, *, run: str | None) -> int:
     """Ship the unfinished segment about every second, until Ctrl-C."""
     from stack.recovery.postgresql.receiver import Receiver  # noqa: PLC0415
 
@@ -168,13 +167,16 @@ def receive(settings: Settings, *, run: str | None) -> None:
     receiver = Receiver(archive, server)
     click.echo(f"receiving from {server.admin.host}:{server.admin.port}; Ctrl-C ends it")
     receiver.start()
+    code = ExitCode.FAIL
     try:
-        threading.Event().wait()
+        receiver.wait()
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+        code = ExitCode.PASS
     finally:
         receiver.stop()
     click.echo(f"shipped until {receiver.shipped.at}")
+    return int(code)
 
 
 @backup.command("ship")
@@ -192,7 +194,7 @@ def ship(settings: Settings, *, once: bool, run: str | None) -> int:
         click.echo(f"shipping pushes of {database.host}:{database.port} to {archive.bucket}; Ctrl-C ends it")
         shipper.start()
         try:
-            threading.Event().wait()
+            shipper.wait()
         except KeyboardInterrupt:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
         finally:

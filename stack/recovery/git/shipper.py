@@ -108,6 +108,11 @@ class Shipper:
         finally:
             self.close()
 
+    def wait(self) -> None:
+        """Wait for its thread, which ends by itself only when it broke."""
+        if self._thread is not None:
+            self._thread.join()
+
     def stop(self) -> None:
         """End as on SIGTERM: what waits is shipped first."""
         self._stop.set()
@@ -139,7 +144,7 @@ class Shipper:
             problem = self._ship(keys)
             with self._connection() as db:
                 left = ledger.backlog(db)
-        except psycopg.Error as error:
+        except (psycopg.Error, OSError) as error:
             self.close()
             self._fail(str(error).strip().partition("\n")[0])
             self._tell()

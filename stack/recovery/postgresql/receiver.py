@@ -9,15 +9,18 @@ for a receiver that is away, as long as `max_slot_wal_keep_size` allows; what it
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import subprocess
 import threading
 import time
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
+import psutil
 import psycopg
 
 from stack.process import tail
@@ -29,6 +32,9 @@ from stack.recovery.tools import Server
 __all__ = ["STATE", "Receiver", "Shipped"]
 
 STATE = "receiver.json"
+_LOCK = "receiver.lock"
+_PROGRAM = "pg_receivewal"
+_END_SECONDS = 10
 _PARTIAL = ".partial"
 _BLOCK = 256 << 10
 _KEPT = 64  # finished segments that wait for the bucket; the server keeps them too, until they are archived
@@ -74,16 +80,32 @@ class Receiver:
         self._thread.start()
 
     def run(self) -> None:
-        """Run here, until `stop`."""
+        """Run here, until `stop`. Several may run: one works, the others wait for it to end."""
         self._archive.ground.make(self._folder)
+        with (self._archive.folder / _LOCK).open("w") as lock:
+            while not _is_alone(lock):
+                if self._stop.wait(self._archive.settings.receive_every):
+                    return
+            self._end_left()
+            self._work()
+
+    def _work(self) -> None:
         try:
             while not self._stop.is_set():
                 begun = time.monotonic()
-                self._keep_streaming()
-                self.ship()
+                try:
+                    self._keep_streaming()
+                    self.ship()
+                except OSError as error:  # a full disk, for one; what could not be kept here the server keeps
+                    self._fail(str(error))
                 self._stop.wait(max(0.0, self._archive.settings.receive_every - (time.monotonic() - begun)))
         finally:
             self._end_process()
+
+    def wait(self) -> None:
+        """Wait for its thread, which ends by itself only when it broke."""
+        if self._thread is not None:
+            self._thread.join()
 
     def stop(self) -> None:
         """End as on SIGTERM: what was received is shipped."""
@@ -108,15 +130,13 @@ class Receiver:
             try:
                 done = self._ship_file(segment, path) and done
             except StoreError as error:
-                self.shipped = Shipped(
-                    self.shipped.at, self.shipped.position, self.shipped.failures + 1, str(error).partition("\n")[0]
-                )
+                self._fail(str(error).partition("\n")[0])
                 done = False
                 break
         if done and files:
             last = files[-1][0]
             position = last.start() + self._ends.get(last, 0)
-            self.shipped = Shipped(datetime.now(UTC), position, self.shipped.failures, self.shipped.problem)
+            self.shipped = replace(self.shipped, at=datetime.now(UTC), position=position)
         self._drop_surplus([path for _, path in files])
         self._tell()
         return done
@@ -179,18 +199,24 @@ class Receiver:
         if self._process is not None and self._process.poll() is None:
             return
         if self._process is not None:
-            self.shipped = Shipped(
-                self.shipped.at, self.shipped.position, self.shipped.failures, tail(_text(self._log), _LOG_LINES)
-            )
+            self.shipped = replace(self.shipped, problem=tail(_text(self._log), _LOG_LINES))
             self._renew_slot()
         admin = self._server.admin
         # A connection is tried once a tick, so the program itself need not.
-        words: list[str | Path] = [self._archive.programs.postgresql["pg_receivewal"], "--host", admin.host]
+        words: list[str | Path] = [self._archive.programs.postgresql[_PROGRAM], "--host", admin.host]
         words += ["--port", str(admin.port), "--username", ROLE, "--no-password", "--slot", SLOT, "--no-loop"]
         words += ["--status-interval", "1", "--directory", self._folder]
         self._log.unlink(missing_ok=True)
         env = {**self._archive.programs.env, "PGPASSFILE": str(self._archive.passfile), "PGCONNECT_TIMEOUT": "5"}
         self._process = self._archive.ground.spawn(words, log=self._log, env=env)
+
+    def _end_left(self) -> None:
+        """What a receiver began that was killed still holds the slot."""
+        for process in psutil.process_iter(["name", "cmdline"]):
+            if process.info["name"] == _PROGRAM and str(self._folder) in (process.info["cmdline"] or ()):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.terminate()
+                    process.wait(_END_SECONDS)
 
     def _renew_slot(self) -> None:
         """A slot that was away for too long is lost for good, and is made anew: the hole is the archiver's to fill."""
@@ -206,10 +232,13 @@ class Receiver:
         if self._process is not None and self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(10)
+                self._process.wait(_END_SECONDS)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-                self._process.wait(10)
+                self._process.wait(_END_SECONDS)
+
+    def _fail(self, problem: str) -> None:
+        self.shipped = replace(self.shipped, failures=self.shipped.failures + 1, problem=problem)
 
     def _tell(self) -> None:
         told = {
@@ -218,7 +247,8 @@ class Receiver:
             "failures": self.shipped.failures,
             "problem": self.shipped.problem,
         }
-        self._archive.ground.write(self._archive.folder / STATE, json.dumps(told).encode())
+        with contextlib.suppress(OSError):  # a full disk must not keep WAL from being shipped
+            self._archive.ground.write(self._archive.folder / STATE, json.dumps(told).encode())
 
 
 def _new_bytes(path: Path, first: int, *, finished: bool) -> bytes:
@@ -237,6 +267,15 @@ def _new_bytes(path: Path, first: int, *, finished: bool) -> bytes:
                 return file.read(start + len(block) - first)
             end = start
     return b""
+
+
+def _is_alone(lock: TextIO) -> bool:
+    """Whether the lock is ours; whoever had it has ended, however that was."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _text(path: Path) -> str:
