@@ -42,6 +42,7 @@ pytest_plugins = [
     "steps.recovery",
     "steps.recovery_pushes",
     "steps.recovery_sets",
+    "steps.recovery_commands",
     "steps.recovery_drill",
 ]
 

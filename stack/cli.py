@@ -177,20 +177,39 @@ def doctor(settings: Settings) -> None:
 @click.option("--detach", is_flag=True, help="Return when all is ready; end it with `engineroom down`.")
 @click.option("--empty", is_flag=True, help="Do not fill the forge with the corpus and index it.")
 @click.option("--components", help="Only these, comma-separated.")
+@click.option(
+    "--from",
+    "restored",
+    type=click.Path(path_type=Path),
+    help="On a copy of the forge that `engineroom restore` brought into this folder, instead of the corpus.",
+)
 @click.pass_obj
-def up(settings: Settings, *, detach: bool, empty: bool, components: str | None) -> int:
+def up(settings: Settings, *, detach: bool, empty: bool, components: str | None, restored: Path | None) -> int:
     """Start the stack, fill its forge with real code, index it, and keep it running until Ctrl-C."""
+    if restored is not None:
+        if components is not None:
+            raise UsageError("A restored forge takes the whole stack", on="--from", fix="leave out --components")
+        from stack.adopting import refuse_unfit, start_on  # noqa: PLC0415
+
+        refuse_unfit(settings, restored)
     _reap(settings)
     wanted = None if components is None else [name for part in components.split(",") if (name := part.strip())]
     if wanted == []:
         raise UsageError("No component is named", on="--components", fix="leave it out to start everything")
     begun = time.monotonic()
-    stack = start(settings, components=wanted, detached=detach, progress=_say)
+    if restored is not None:
+        stack = start_on(settings, restored.absolute(), detached=detach, progress=_say)
+    else:
+        stack = start(settings, components=wanted, detached=detach, progress=_say)
     try:
         _out.print(f"{stack.name} is up after {time.monotonic() - begun:.1f} s")
         for name, why in stack.missing.items():
             _out.print(f"without {name}: {why}", markup=False)
-        filled = _fill(settings, stack) if not empty and wanted is None else 0
+        if restored is not None:
+            with _reference(settings, stack) as reference:
+                filled = _index_all(settings, stack, reference, reference.kinds)
+        else:
+            filled = _fill(settings, stack) if not empty and wanted is None else 0
         _print_status(stack)
         if not detach:
             _out.print("Ctrl-C ends it.")

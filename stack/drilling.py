@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
-import psycopg
-from psycopg import sql
-
+from stack.adopting import adopt
 from stack.components.api import API
 from stack.components.git_daemon import GIT
 from stack.components.git_http import GIT_HTTP
-from stack.components.objects import BUCKET, OBJECTS
+from stack.components.objects import OBJECTS
 from stack.components.opensearch import OPENSEARCH
 from stack.components.postgresql import PRIMARY
-from stack.components.postgresql_config import SUPERUSER
 from stack.components.runner import RUNNER
-from stack.components.s3 import s3_client
 from stack.components.search import INDEXER, SEARCH
 from stack.errors import NeedMissingError
 from stack.forge.smsly import SmslyForge
-from stack.process import ProgramFailedError
 from stack.recovery import whole
-from stack.recovery.errors import RestoreError
 from stack.recovery.postgresql.archive import Archive
 from stack.reference import Reference
 from stack.runtimes import start
@@ -37,7 +29,6 @@ from stack.toolchain import Toolchain
 __all__ = ["LocalForge", "boot"]
 
 _SERVICES = (GIT, GIT_HTTP, SEARCH, INDEXER, RUNNER, API)
-_STOP_SECONDS = 120.0
 _INDEX_SECONDS = 120.0
 _POLL = 0.5
 
@@ -108,52 +99,9 @@ def boot(settings: Settings, archive: Archive, brought: whole.Brought) -> LocalF
     stack = start(settings, components=[OBJECTS, OPENSEARCH])
     assert isinstance(stack, LocalStack), "the caller chose the local runtime"  # noqa: S101
     try:
-        _adopt_database(stack, archive, brought)
-        _adopt_git(stack, brought)
-        _adopt_objects(stack, brought)
+        adopt(stack, archive.ground, archive.programs, brought.folder, keep=False)
         stack.add([PRIMARY, *_SERVICES])
     except BaseException:
         stack.stop()
         raise
     return LocalForge(settings, stack)
-
-
-def _adopt_database(stack: LocalStack, archive: Archive, brought: whole.Brought) -> None:
-    """The superuser gets the stack's password, the others get theirs when the server settles."""
-    password = stack.plan().secrets.postgres_superuser.get_secret_value()
-    with psycopg.connect(brought.database.conninfo, autocommit=True) as db:
-        # The verifier is made here, so that the password cannot end in the server's log.
-        verifier = db.pgconn.encrypt_password(password.encode(), SUPERUSER.encode(), b"scram-sha-256").decode()
-        db.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(SUPERUSER), sql.Literal(verifier)))
-    data = brought.database.data
-    words: list[str | Path] = [archive.programs.postgresql["pg_ctl"], "stop", "--wait", "--mode=fast", "-D", data]
-    try:
-        done = archive.ground.run(words, within=_STOP_SECONDS, env=archive.programs.env)
-    except ProgramFailedError as error:
-        raise RestoreError("BOOT_FAILED", "The restored database did not stop", on=str(data), got=error.got) from error
-    if done.code != 0:
-        said = (done.stdout + done.stderr).decode("utf-8", "replace")
-        raise RestoreError("BOOT_FAILED", "The restored database did not stop", on=str(data), got=said)
-    target = stack.folder / "components" / PRIMARY / "data"
-    target.parent.mkdir(mode=0o711, parents=True, exist_ok=True)
-    shutil.move(data, target)
-
-
-def _adopt_git(stack: LocalStack, brought: whole.Brought) -> None:
-    root = stack.plan().git_root
-    for owner in brought.git_root.iterdir():
-        if not owner.name.startswith("."):
-            shutil.move(owner, root / owner.name)
-
-
-def _adopt_objects(stack: LocalStack, brought: whole.Brought) -> None:
-    address = stack.addresses.objects
-    folder = brought.folder / "objects"
-    if address is None or not folder.is_dir():
-        return
-    client = s3_client(address, timeout=30)
-    if BUCKET not in {each["Name"] for each in client.list_buckets()["Buckets"]}:
-        client.create_bucket(Bucket=BUCKET)
-    for path in folder.rglob("*"):
-        if path.is_file():
-            client.upload_file(str(path), BUCKET, path.relative_to(folder).as_posix())

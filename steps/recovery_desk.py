@@ -1,26 +1,36 @@
-"""Where an operator sits: a folder with settings in it, from which the commands of backups are run."""
+"""Where an operator sits: a folder with settings in it, from which commands are run."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from stack.recovery.settings import RecoverySettings
 from stack.runtimes.base import Stack
 from stack.settings import Settings
 
-__all__ = ["Desk"]
+__all__ = ["Desk", "Said"]
 
 _ENGINEROOM = [sys.executable, "-c", "from stack.cli import main; main()"]
+_ENDED = 130  # exit code of what was told to end
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended, and all that it said."""
+
+    code: int
+    text: str
 
 
 class Desk:
-    """Runs `engineroom backup …` about one running stack, each command a process of its own.
+    """Runs `engineroom …` about one running stack, each command a process of its own.
 
     Args:
-        folder: made, with its `engineroom.toml`; the output of commands is kept in it.
+        folder: made, with its `engineroom.toml`; output and evidence of commands are kept in it.
         settings: of the run.
         recovery: the `[recovery]` table.
         stack: what is backed up.
@@ -28,29 +38,52 @@ class Desk:
 
     def __init__(self, folder: Path, settings: Settings, recovery: RecoverySettings, stack: Stack) -> None:
         """Write the settings down."""
-        self._folder = folder
-        self._run = stack.name
+        self.folder = folder
+        self._of_run = ["--run", stack.name]
         table = recovery.model_dump(mode="json", exclude_defaults=True)
-        lines = [
-            f"state_dir = {json.dumps(str(settings.state_dir))}",
-            f"cache_dir = {json.dumps(str(settings.cache_dir))}",
-        ]
+        own = {
+            "state_dir": settings.state_dir.absolute(),
+            "cache_dir": settings.cache_dir.absolute(),
+            "evidence_dir": folder / "evidence",
+        }
+        lines = [f"{name} = {json.dumps(str(value))}" for name, value in own.items()]
+        lines += [f"slow = {settings.slow}"]
+        # A string or a list of strings in JSON is one in TOML.
         lines += ["[recovery]", *(f"{name} = {json.dumps(value)}" for name, value in table.items())]
         folder.mkdir(mode=0o700)
         (folder / "engineroom.toml").write_text("\n".join(lines) + "\n", "utf-8")
 
-    def start(self, *words: str) -> subprocess.Popen[bytes]:
-        """Begin `engineroom backup` with these words."""
-        with self.log(words[0]).open("ab") as log:
+    def start(self, *words: str | Path, log: str, of_run: bool = True) -> subprocess.Popen[bytes]:
+        """Begin a command.
+
+        Args:
+            words: after `engineroom`.
+            log: name of the file that its output is added to.
+            of_run: whether it is told which stack is meant.
+        """
+        with self.log(log).open("ab") as output:
             return subprocess.Popen(
-                [*_ENGINEROOM, "backup", *words, "--run", self._run],
-                cwd=self._folder,
+                [*_ENGINEROOM, *words, *(self._of_run if of_run else [])],
+                cwd=self.folder,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
             )
 
-    def log(self, verb: str) -> Path:
-        """What the commands of a verb said."""
-        return self._folder / f"{verb}.log"
+    def run(self, *words: str | Path, within: float, of_run: bool = True) -> Said:
+        """Run a command to its end; `within` so many seconds."""
+        log = f"{words[0]}-run"
+        self.log(log).unlink(missing_ok=True)
+        process = self.start(*words, log=log, of_run=of_run)
+        try:
+            code = process.wait(within)
+        except subprocess.TimeoutExpired:
+            process.terminate()
+            process.wait(60)
+            code = _ENDED
+        return Said(code, self.log(log).read_text("utf-8"))
+
+    def log(self, name: str) -> Path:
+        """What commands said."""
+        return self.folder / f"{name}.log"

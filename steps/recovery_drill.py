@@ -9,7 +9,7 @@ import pytest
 from pytest_bdd import given, parsers, then, when
 
 from reports.context import run_context
-from reports.verdict import Verdict
+from reports.verdict import ExitCode, Verdict
 from stack.recovery.drill import STAGES
 from steps.recovery_drill_control import Drills
 from steps.recovery_sets_control import Sets
@@ -44,6 +44,26 @@ def odd_row(drills: Drills) -> None:
 @given("a set with canaries is taken of that")
 def taken(drills: Drills) -> None:
     drills.take()
+
+
+@given("there was no drill of it yet, which is an alarm")
+def never_drilled(drills: Drills) -> None:
+    said = drills.check_age(26)
+    assert said.code == ExitCode.FAIL
+    assert "DRILL_LATE: there was never a drill" in said.text
+
+
+@when("an operator runs `engineroom drill`")
+def drilled_by_command(drills: Drills) -> None:
+    drills.run()
+
+
+@then("the drill is recent for 26 hours, and late for an hour of no length")
+def recent(drills: Drills) -> None:
+    assert "DRILL_LATE" not in drills.check_age(26).text
+    said = drills.check_age(1e-6)
+    assert said.code == ExitCode.FAIL
+    assert "DRILL_LATE: the last drill began" in said.text
 
 
 @when("a drill is carried out")
@@ -85,8 +105,11 @@ def measured(drills: Drills, request: pytest.FixtureRequest) -> None:
     context.attach_measurement("drill: pushes that a loss would take", "s", [report.loss.pushes or 0.0])
 
 
-@then("its page and its JSON say the same")
+@then("its page, its JSON and the terminal say the same")
 def same(drills: Drills) -> None:
+    assert drills.said is not None
+    assert drills.said.code == 0, drills.said.text
+    assert f"{drills.last.verdict.label}: drill of set {drills.last.set}" in drills.said.text
     page, told = drills.page.read_text("utf-8"), drills.told()
     assert told["verdict"] == drills.last.verdict.value
     assert told["set"] == drills.last.set

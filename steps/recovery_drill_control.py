@@ -23,12 +23,12 @@ from stack.recovery.catalogue import Catalogue
 from stack.recovery.drill import Handed, Report, Stage, run_drill
 from stack.recovery.drill.verbs import write
 from stack.recovery.forge import load_queries
-from stack.recovery.git.shipper import Shipper
 from stack.recovery.postgresql.archive import Archive
-from stack.recovery.postgresql.receiver import Receiver
 from stack.recovery.run import Made, restic_of, run_backup
 from stack.recovery.sealing import SealKey, new_key
 from stack.recovery.sets import list_sets, newest
+from steps.recovery_desk import Desk, Said
+from steps.recovery_harms import Services
 from steps.recovery_sets_site import ADA, SetSite
 
 __all__ = ["Drills"]
@@ -50,7 +50,8 @@ class Drills:
         self.report: Report | None = None
         self.page = folder / "none"
         self._number = 0
-        self._ships: list[Receiver | Shipper] = []
+        self.said: Said | None = None
+        self._services: Services | None = None
         self._odd_rows = False
         self.failed_in = ""
         self.came_back = False
@@ -87,12 +88,7 @@ class Drills:
 
     def ship(self) -> None:
         """Receiver and shipper, until the scenario's end."""
-        self._ships = [
-            Receiver(self.site.archive, self.site.place.server),
-            Shipper(self.site.archive, self.site.source.conninfo, self.site.source.git_root),
-        ]
-        for each in self._ships:
-            each.start()
+        self._services = Services(self.site.desk)
 
     def name_nowhere(self) -> None:
         """A status of a commit that is in no repository."""
@@ -125,9 +121,7 @@ class Drills:
             queries=load_queries(),
             into=into,
             boot=lambda brought: drilling.boot(site.settings, archive, brought),
-            measure=(lambda: self.canaries.measure(site.archive, within=30 * site.settings.slow))
-            if self._ships
-            else None,
+            measure=None,
             project=this_project(),
             canary_repository=REPOSITORY,
             slow=site.settings.slow,
@@ -136,6 +130,22 @@ class Drills:
         self.page = write(self.report, self.folder / f"evidence{self._number}")
         self.came_back = into.is_dir() and any(into.iterdir())
         shutil.rmtree(into, ignore_errors=True)
+
+    def run(self) -> None:
+        """Carry one out by command, of the forge that runs."""
+        self.said = self.site.desk.run("drill", within=600 * self.site.settings.slow)
+        found = [line.removeprefix("page: ") for line in self.said.text.splitlines() if line.startswith("page: ")]
+        assert found, self.said.text
+        self.page = Path(found[0])
+        told = self.told()
+        del told["verdict"]  # it follows from the stages
+        self.report = Report.model_validate(told)
+
+    def check_age(self, hours: float) -> Said:
+        """Ask by command whether the last drill is recent."""
+        recovery = self.site.recovery.model_copy(update={"drill_every": hours})
+        desk = Desk(self.folder / f"desk-{hours}-{secrets.token_hex(2)}", self.site.settings, recovery, self.site.stack)
+        return desk.run("drill", "--check-age", within=60 * self.site.settings.slow)
 
     def drill_with_another_key(self) -> None:
         """With a key of the right form that opens nothing."""
@@ -173,8 +183,8 @@ class Drills:
 
     def tidy(self) -> None:
         """End what was begun for a scenario."""
-        for each in self._ships:
-            each.kill()
+        if self._services is not None:
+            self._services.close()
         if self._odd_rows:
             with psycopg.connect(self.site.source.conninfo) as db:
                 db.execute("DELETE FROM commit_status WHERE commit = %s", (_NOWHERE,))

@@ -39,13 +39,16 @@ class Services:
         """Start them."""
         self._desk = desk
         self._verbs = {"the receiver": "receive", "the shipper": "ship"}
-        self._processes = {name: desk.start(verb) for name, verb in self._verbs.items()}
+        self._processes = {name: self._start(name) for name in self._verbs}
+
+    def _start(self, name: str) -> subprocess.Popen[bytes]:
+        return self._desk.start("backup", self._verbs[name], log=self._verbs[name])
 
     def kill(self, name: str) -> None:
         """Kill one of them alone, as the kernel does; what it began lives on. A service manager starts it again."""
         self._processes[name].kill()
         self._processes[name].wait(10)
-        self._processes[name] = self._desk.start(self._verbs[name])
+        self._processes[name] = self._start(name)
 
     @property
     def gone(self) -> list[str]:
@@ -59,6 +62,10 @@ class Services:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """End them."""
+        self.close()
+
+    def close(self) -> None:
         """End them as a service manager does."""
         for process in self._processes.values():
             process.terminate()
@@ -154,6 +161,7 @@ class _StoreAway(Harm):
             landed = runs(backup)
             site.stack.kill(STORE)
             time.sleep(_AWAY)
+            site.stack.forgive()
             return landed
 
         try:

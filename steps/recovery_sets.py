@@ -43,9 +43,9 @@ def trials(set_site: SetSite) -> Trials:
 
 
 @pytest.fixture
-def set_services(trials: Trials) -> Iterator[Services]:
+def set_services(set_site: SetSite) -> Iterator[Services]:
     """The receiver and the shipper beside that forge."""
-    with Services(trials.desk) as services:
+    with Services(set_site.desk) as services:
         yield services
 
 

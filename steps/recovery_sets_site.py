@@ -28,6 +28,7 @@ from stack.runtimes import start
 from stack.runtimes.base import Stack
 from stack.settings import Settings
 from steps.faulty_store import FaultyStore
+from steps.recovery_desk import Desk
 
 __all__ = ["ADA", "STORE", "SetSite"]
 
@@ -89,6 +90,7 @@ class SetSite:
         self.place: Place = place(self.settings, self.stack, recovery=self.recovery)
         self.archive.begin(self.place.server)
         self.source = source_of(self.settings, self.stack, recovery=self.recovery)
+        self.desk = Desk(folder / "desk", self.settings, self.recovery, self.stack)
         self.has_passed = False
         self.has_all = False
         self.first = self.take("first")

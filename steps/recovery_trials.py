@@ -45,6 +45,7 @@ _CATCH_UP = 30.0  # seconds for the receiver to have everything in the bucket
 _POLL = 0.005
 _AT_ONCE = 1e-6  # hours: any base backup is older
 _BROKE = "broke"
+_SET = "set"  # the log of the set that harm is done to
 _TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -88,15 +89,13 @@ class Trials:
     def __init__(self, site: SetSite) -> None:
         """Find out how long a set takes."""
         self.site = site
-        folder = site.stack.folder
         often = site.recovery.model_copy(update={"base_every": _AT_ONCE})
-        self.desk = Desk(folder / "desk", site.settings, site.recovery, site.stack)
-        self._with_base = Desk(folder / "desk-with-base", site.settings, often, site.stack)
+        self._with_base = Desk(site.stack.folder / "desk-with-base", site.settings, often, site.stack)
         begun = time.monotonic()
-        code = self.desk.start("run").wait(_LONGEST)
+        said = site.desk.run("backup", "run", within=_LONGEST)
         self._usual = time.monotonic() - begun
-        if code != 0:
-            raise NeedMissingError("set", "No set could be taken", got=self.desk.log("run").read_text("utf-8"))
+        if said.code != 0:
+            raise NeedMissingError("set", "No set could be taken", got=said.text)
 
     def trial(self, seed: int, services: Services) -> Trial:
         """Do one harm while a set is taken and people push, and look at what is left.
@@ -122,11 +121,11 @@ class Trials:
 
     def _take(self, harm: Harm, strike: Strike, chance: random.Random) -> tuple[float | None, str]:
         """Seconds after which it was struck, None when the set was over before; and how the set ended."""
-        desk = self._with_base if harm.with_base else self.desk
-        log = desk.log("run")
+        desk = self._with_base if harm.with_base else self.site.desk
+        log = desk.log(_SET)
         log.unlink(missing_ok=True)
         begun = time.monotonic()
-        process = desk.start("run")
+        process = desk.start("backup", "run", log=_SET)
         backup = psutil.Process(process.pid)
         moment = begun + chance.uniform(0.02, 0.95) * self._usual
         while runs(backup) and time.monotonic() < moment:
@@ -232,8 +231,9 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     lost, missed, done = 0, 0, Counter[str]()
     with ExitStack() as kept:
-        trials = Trials(kept.enter_context(SetSite(load())))
-        services = kept.enter_context(Services(trials.desk))
+        site = kept.enter_context(SetSite(load()))
+        trials = Trials(site)
+        services = kept.enter_context(Services(site.desk))
         for seed in range(given.seed, given.seed + given.trials):
             try:
                 trial = trials.trial(seed, services)

@@ -9,10 +9,12 @@ Feature: A drill proves that the forge comes back whole, from bucket and keys al
 
   Scenario: A forge that is whole comes back, and does what a forge does
     Given its WAL and its pushes are shipped all the time
-    When a drill is carried out
+    And there was no drill of it yet, which is an alarm
+    When an operator runs `engineroom drill`
     Then it passes, and every stage of it ran
     And it says how long the first push took and what a loss would take
-    And its page and its JSON say the same
+    And its page, its JSON and the terminal say the same
+    And the drill is recent for 26 hours, and late for an hour of no length
 
   Scenario Outline: What is damaged in the bucket fails the drill by its name, and what could not be tried is said
     Given a copy of the sets

@@ -55,7 +55,12 @@ class Bucket:
 
     def __str__(self) -> str:
         """Endpoint, bucket and folder, for a person."""
-        return f"{self.address.endpoint} s3://{self.bucket}/{self.prefix}"
+        return f"{self.address.endpoint} {self.name}"
+
+    @property
+    def name(self) -> str:
+        """Bucket and folder, wherever the store is just now."""
+        return f"s3://{self.bucket}/{self.prefix}"
 
     @property
     def client(self) -> S3Client:

@@ -188,6 +188,7 @@ def bring(places: Places, settings: Settings, run: str | None, target: str, into
     click.echo(
         f"git repositories: {done.git_root}; what else came is beside it, and {whole.DONE} says that it is whole"
     )
+    click.echo(f"to look at it in a stack: engineroom up --from {into}; into service: docs/recovery.md")
     return done.findings + integrity.check(done.conninfo)
 
 

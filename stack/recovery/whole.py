@@ -20,10 +20,9 @@ from pathlib import Path
 from psycopg.conninfo import make_conninfo
 
 from reports.verdict import Finding
-from stack.process import ProgramFailedError
 from stack.recovery import objects, secrets
 from stack.recovery.catalogue import Catalogue, Verifier
-from stack.recovery.errors import RefusedError
+from stack.recovery.errors import RefusedError, RestoreError
 from stack.recovery.git import restore as repositories
 from stack.recovery.git import snapshots
 from stack.recovery.git.refs import Wanted
@@ -41,8 +40,6 @@ DONE = "restored.json"
 """Written last: a folder without it is no restored forge."""
 FORGE = "forge"
 """The forge's own database on its server."""
-
-_STOP_SECONDS = 120.0
 
 ObjectSink = Callable[[ObjectItem, Path], None]
 
@@ -202,12 +199,10 @@ def restore(
 
 
 def stop(archive: Archive, data: Path) -> None:
-    """End the server that runs on a restored data folder, if one does."""
-    if not (data / "postmaster.pid").exists():
-        return
-    words: list[str | Path] = [archive.programs.postgresql["pg_ctl"], "stop", "--wait", "--mode=immediate", "-D", data]
-    with suppress(ProgramFailedError):
-        archive.ground.run(words, within=_STOP_SECONDS, env=archive.programs.env)
+    """End the server that runs on a restored data folder, if one does; nobody will start it again."""
+    if (data / "postmaster.pid").exists():
+        with suppress(RestoreError):
+            postgresql.stop(archive.ground, archive.programs, data, at_once=True)
 
 
 def _bring_rest(

@@ -177,8 +177,12 @@ class LocalStack:
         sweep(self.name, self.folder, component)
         self.bring_up([component])
 
-    def add(self, names: Iterable[str]) -> list[str]:
+    def add(self, names: Iterable[str] | None, progress: Progress | None = None) -> list[str]:
         """Bring components into the running stack, with what they require, and wait until they are ready.
+
+        Args:
+            names: names or groups; `None`: everything that can be had.
+            progress: called with a component and what it is doing, from any thread.
 
         Returns:
             Those that were not there before.
@@ -196,7 +200,7 @@ class LocalStack:
             record.missing = {name: why for name, why in record.missing.items() if name not in fresh}
         self._forget_addresses()
         try:
-            self.bring_up(fresh)
+            self.bring_up(fresh, progress)
         except BaseException:
             # What is told is what went wrong first.
             with uninterrupted(), contextlib.suppress(EngineRoomError):

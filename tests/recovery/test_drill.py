@@ -24,6 +24,7 @@ def report_of(*stages: Stage, loss: Loss | None = None, earlier: tuple[Trend, ..
     """A drill with these stages in place of those that passed."""
     given = {stage.name: stage for stage in stages}
     return Report(
+        archive="s3://backups/forge",
         began=BEGAN,
         seconds=30.0,
         set="20261125T020000Z-abcdef",
@@ -99,7 +100,8 @@ def test_the_history_keeps_each_drill_and_says_when_one_is_late(tmp_path: Path) 
     assert [each.rule for each in history.late(history.read(path), 26)] == ["DRILL_LATE"]
     for _ in range(2):
         history.append(path, report_of())
-    known = history.read(path)
+    assert history.read(path, "s3://backups/another") == ()
+    known = history.read(path, "s3://backups/forge")
     assert [each.set for each in known] == ["20261125T020000Z-abcdef"] * 2
     assert history.late(known, 26, now=BEGAN + timedelta(hours=25)) == []
     assert [each.rule for each in history.late(known, 26, now=BEGAN + timedelta(hours=27))] == ["DRILL_LATE"]

@@ -19,8 +19,12 @@ __all__ = ["append", "late", "metrics", "read"]
 _KEPT = 400  # lines: more than a year of nights
 
 
-def read(path: Path) -> tuple[Trend, ...]:
+def read(path: Path, archive: str = "") -> tuple[Trend, ...]:
     """All that are known, oldest first; none where there is no file.
+
+    Args:
+        path: of the file.
+        archive: only drills of this one.
 
     Raises:
         UsageError: the file is not one of these.
@@ -28,11 +32,12 @@ def read(path: Path) -> tuple[Trend, ...]:
     if not path.exists():
         return ()
     try:
-        return tuple(Trend.model_validate_json(line) for line in path.read_text("utf-8").splitlines() if line)
+        known = [Trend.model_validate_json(line) for line in path.read_text("utf-8").splitlines() if line]
     except (ValidationError, UnicodeDecodeError) as error:
         raise UsageError(
             "The history of drills cannot be read", on=str(path), got=str(error).splitlines()[0], fix="move it away"
         ) from error
+    return tuple(each for each in known if not archive or each.archive in {archive, ""})
 
 
 def append(path: Path, report: Report) -> None:

@@ -75,6 +75,7 @@ class Loss(Record):
 class Trend(Record):
     """One earlier drill, as the history keeps it."""
 
+    archive: str = ""
     began: AwareDatetime
     verdict: Verdict
     set: str
@@ -88,6 +89,7 @@ class Report(Record):
 
     Attributes:
         schema_: of this record.
+        archive: bucket and prefix.
         began: when.
         seconds: all of it.
         set: id of the set that was restored; empty when there was none.
@@ -103,6 +105,7 @@ class Report(Record):
     """
 
     schema_: str = "engineroom.drill/1"
+    archive: str
     began: AwareDatetime
     seconds: float
     set: str
@@ -129,6 +132,7 @@ class Report(Record):
     def trend(self) -> Trend:
         """What the history keeps of it."""
         return Trend(
+            archive=self.archive,
             began=self.began,
             verdict=self.verdict,
             set=self.set,

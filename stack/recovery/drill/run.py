@@ -161,6 +161,7 @@ class _Drill:
                 whole.stop(self._handed.archive, self._brought.database.data)
         found = self._set
         return Report(
+            archive=self._handed.archive.bucket.name,
             began=began,
             seconds=round(time.monotonic() - begun, 3),
             set=found.id if found is not None else "",

@@ -45,8 +45,8 @@ def drill(places: Places, settings: Settings, run: str | None, target: str, *, k
     name = f"{_NAME}{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
     into = (settings.state_dir / name).absolute()
     known = settings.state_dir / _HISTORY
-    earlier = history.read(known)
     archive = places.remote(settings, run, into / "database" / "agent")
+    earlier = history.read(known, archive.bucket.name)
     handed = Handed(
         archive=archive,
         verifier=places.verifier(settings),
@@ -104,12 +104,13 @@ def check_age(places: Places, settings: Settings, run: str | None) -> list[Findi
     bucket, key = places.sealed(settings, run)
     _, findings = check_sets(bucket, places.verifier(settings), settings.recovery, key=key)
     about = [each for each in findings if each.rule.startswith(("SET_NONE", "SET_STALE", "STORE_", "CATALOGUE_"))]
-    return about + history.late(history.read(settings.state_dir / _HISTORY), settings.recovery.drill_every)
+    return about + history.late(history.read(settings.state_dir / _HISTORY, bucket.name), settings.recovery.drill_every)
 
 
 def metrics(settings: Settings) -> str:
-    """Of the drills that this machine knows."""
-    return history.metrics(history.read(settings.state_dir / _HISTORY))
+    """Of the drills of this archive that this machine knows."""
+    recovery = settings.recovery
+    return history.metrics(history.read(settings.state_dir / _HISTORY, f"s3://{recovery.bucket}/{recovery.prefix}"))
 
 
 def _measure(places: Places, settings: Settings, run: str | None) -> Callable[[], Loss] | None:

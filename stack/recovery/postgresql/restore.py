@@ -19,10 +19,12 @@ from stack.recovery.errors import RefusedError, RestoreError
 from stack.recovery.postgresql.archive import Archive
 from stack.recovery.postgresql.contents import BaseBackup, Contents, look
 from stack.recovery.postgresql.walfile import show_lsn
+from stack.recovery.tools import Ground, Programs
 
 __all__ = ["Plan", "Restored", "Target", "plan", "refuse_folder", "restore"]
 
 _SOCKET_LIMIT = 80  # bytes of a folder's path: a socket's whole path may have 107
+_STOP_SECONDS = 120.0
 _LOG_LINES = 25
 _POLL = 0.1
 _RULE = re.compile(r"engineroom: (WAL_[A-Z]+): (.*)")
@@ -255,7 +257,7 @@ def restore(archive: Archive, planned: Plan, *, within: float = 3600.0) -> Resto
     _fetch(archive, planned.backup, data, within)
     fetched = time.monotonic() - begun
     _configure(archive, planned, data, config, sockets)
-    _start(archive, data, config, top / "server.log", within)
+    start(ground, archive.programs, top, within=within)
     conninfo = f"host={sockets} port=5432 user=postgres dbname=postgres connect_timeout=10"
     _require_reached(conninfo, planned, data, top / "server.log", within)
     return Restored(data, conninfo, planned.backup, fetched, time.monotonic() - begun)
@@ -305,13 +307,59 @@ def _configure(archive: Archive, planned: Plan, data: Path, config: Path, socket
     archive.ground.write(data / "recovery.signal", b"")
 
 
-def _start(archive: Archive, data: Path, config: Path, log: Path, within: float) -> None:
+def start(ground: Ground, programs: Programs, top: Path, *, within: float = 120.0) -> None:
+    """Start the server of a folder that was restored into.
+
+    Args:
+        ground: where it runs.
+        programs: PostgreSQL's.
+        top: has its `data` and its `config`.
+        within: seconds.
+
+    Raises:
+        RestoreError: it did not come up.
+    """
+    config, log = top / "config", top / "server.log"
     options = f"-c config_file={config / 'postgresql.conf'} -c hba_file={config / 'pg_hba.conf'}"
-    words: list[str | Path] = [archive.programs.postgresql["pg_ctl"], "start", "--wait", "--silent", "-D", data]
+    words: list[str | Path] = [programs.postgresql["pg_ctl"], "start", "--wait", "--silent", "-D", top / "data"]
     words += ["--log", log, "--timeout", str(int(within)), "--options", options]
-    done = archive.ground.run(words, within=within + 30, env=archive.programs.env)
+    done = ground.run(words, within=within + 30, env=programs.env)
     if done.code != 0:
         raise _not_recovered(log, tail((done.stdout + done.stderr).decode("utf-8", "replace")))
+
+
+def running_at(data: Path) -> str | None:
+    """A superuser's way to the server that runs on a restored data folder; None when none does."""
+    pid = data / "postmaster.pid"
+    number = _first_line(pid)
+    if number is None or not _lives(number):
+        return None
+    # Its lines are: process, data folder, start, port, socket folder, address (PostgreSQL, "pidfile.h").
+    lines = pid.read_text("utf-8").splitlines()
+    return f"host={lines[4]} port={lines[3]} user=postgres dbname=postgres connect_timeout=10"
+
+
+def stop(ground: Ground, programs: Programs, data: Path, *, at_once: bool = False) -> None:
+    """End the server that runs on a restored data folder.
+
+    Args:
+        ground: where it runs.
+        programs: PostgreSQL's.
+        data: its data folder.
+        at_once: without writing down what is in memory: nobody will start it again.
+
+    Raises:
+        RestoreError: it did not end.
+    """
+    mode = "immediate" if at_once else "fast"
+    words: list[str | Path] = [programs.postgresql["pg_ctl"], "stop", "--wait", f"--mode={mode}", "-D", data]
+    try:
+        done = ground.run(words, within=_STOP_SECONDS, env=programs.env)
+    except ProgramFailedError as error:
+        raise RestoreError("BOOT_FAILED", "The restored database did not stop", on=str(data), got=error.got) from error
+    if done.code != 0:
+        said = (done.stdout + done.stderr).decode("utf-8", "replace")
+        raise RestoreError("BOOT_FAILED", "The restored database did not stop", on=str(data), got=said)
 
 
 def _not_recovered(log: Path, said: str) -> RestoreError:
