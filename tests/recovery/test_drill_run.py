@@ -92,7 +92,7 @@ def test_what_a_loss_would_take_is_held_against_its_limit(
 
 
 def test_a_measurement_that_fails_is_told_and_the_drill_goes_on(drill: Callable[..., Report]) -> None:
-    """As something that was not tested."""
+    """As something that could not be verified, since a live forge was at hand; a drill without one makes no claim."""
 
     def fails() -> Loss:
         raise StoreError("STORE_UNREACHABLE", "The store does not answer")
@@ -101,6 +101,8 @@ def test_a_measurement_that_fails_is_told_and_the_drill_goes_on(drill: Callable[
     assert report.loss.worse is None
     assert "does not answer" in report.loss.why
     assert any("what a loss would take" in each for each in report.untested)
+    assert "LOSS_UNMEASURED" in rules(report)
+    assert "LOSS_UNMEASURED" not in rules(drill())
 
 
 def test_a_sequence_that_fell_behind_is_named(conninfo: str) -> None:

@@ -407,11 +407,11 @@ class _Drill:
 
     def _limits(self, loss: Loss) -> list[Finding]:
         limits, findings = self._handed.limits, []
-        if limits.rpo is not None:
-            if loss.worse is None:
-                findings.append(broken("LOSS_UNMEASURED", loss.why or "rows or pushes were not measured"))
-            elif loss.worse > limits.rpo:
-                findings.append(broken("RPO_EXCEEDED", f"{loss.worse:.1f} s of data, the limit is {limits.rpo:g} s"))
+        # Where a live forge is at hand it has to be measured; elsewhere only if there is a limit to hold.
+        if loss.worse is None and (limits.rpo is not None or self._handed.measure is not None):
+            findings.append(broken("LOSS_UNMEASURED", loss.why or "rows or pushes were not measured"))
+        if limits.rpo is not None and loss.worse is not None and loss.worse > limits.rpo:
+            findings.append(broken("RPO_EXCEEDED", f"{loss.worse:.1f} s of data, the limit is {limits.rpo:g} s"))
         if limits.rto is not None and self._rto is not None and self._rto > limits.rto:
             findings.append(broken("RTO_EXCEEDED", f"{self._rto:.1f} s, the limit is {limits.rto:g} s"))
         return findings
