@@ -293,6 +293,15 @@ class Places:
         found = place(settings, self._find_stack(settings, run))
         return found.archive, found.database, found.git_root
 
+    def textfile(self, settings: Settings, run: str | None) -> Path:
+        """The folder of text files that a running stack's node exporter reads."""
+        stack = self._find_stack(settings, run)
+        if not isinstance(stack, LocalStack):
+            raise NeedMissingError(
+                "local", "Only the local runtime's node exporter reads text files", got=stack.runtime
+            )
+        return stack.plan().textfile
+
     def remote(self, settings: Settings, run: str | None, folder: Path, *, pruner: bool = False) -> Archive:
         """An archive as another machine sees it; a stack is asked for its store only where the settings name none."""
         named = settings.recovery.endpoint is not None and settings.recovery.writer is not None

@@ -37,7 +37,7 @@ _LAST = 300.0  # seconds
 @pytest.fixture
 def bench(stack: Stack, people: People, git_people: GitPeople, tmp_path: Path, settings: Settings) -> Bench:
     """What stimuli and faults work with."""
-    return Bench(stack, people, git_people, tmp_path, settings.slow)
+    return Bench(stack, people, git_people, tmp_path, settings.slow, settings=settings)
 
 
 @pytest.fixture

@@ -68,3 +68,10 @@ Feature: Every alert is fired by the fault it is about, clears after it, and no 
       | fault       |
       | fill:disk   |
       | fill:memory |
+
+    @needs-soak @needs-barman @needs-restic
+    Examples: Backups are not taken, do not get there, or nobody knows
+      | fault               |
+      | fail:backup-store   |
+      | skip:backups        |
+      | stop:backup-metrics |

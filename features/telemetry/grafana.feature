@@ -27,3 +27,4 @@ Feature: A Grafana that somebody runs shows what the stores know
       | jobs            |
       | telemetry       |
       | host            |
+      | recovery        |

@@ -31,6 +31,11 @@ Feature: A panel shows what happens, and nothing when nobody can know
       | telemetry       |
       | host            |
 
+    @needs-soak @needs-barman @needs-restic
+    Examples: With a forge that is backed up beside it
+      | dashboard |
+      | recovery  |
+
   Scenario: The report shows the panels of all other dashboards as well, as they are at that moment
     When every panel that no stimulus of this run moves is asked for its last five minutes
     Then each is answered, and a picture of it, drawn from its own query, is in the report

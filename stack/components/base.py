@@ -144,6 +144,11 @@ class Plan:
         return self.git_root.parent / "logs"
 
     @property
+    def textfile(self) -> Path:
+        """The folder whose `*.prom` files are scraped with the machine's metrics."""
+        return self.git_root.parent / "textfile"
+
+    @property
     def reference(self) -> Path:
         """The folder of exact indexes and mirrors, which can be made anew; see `stack.reference`."""
         return self.git_root.parent / "reference"

@@ -178,9 +178,9 @@ class NodeExporter(_Exporter):
             f"--web.listen-address={site.host}:{site.ports['server']}",
             # Mounts of containers, and file systems without a device, are not the machine's.
             "--collector.filesystem.mount-points-exclude=^/(dev|proc|run/credentials/.+|sys|var/lib/(docker|containers)/.+)($|/)",
-            # On by default in Debian's; neither a system's manager nor its text files are wanted.
+            # On by default in Debian's, and a system's manager is nothing of ours.
             "--no-collector.systemd",
-            "--no-collector.textfile",
+            f"--collector.textfile.directory={plan.textfile}",
             # Debian's leaves the loopback out, over which all of this talks.
             "--collector.netdev.device-exclude=^(ifb|veth).*",
             "--log.format=json",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from reports.verdict import ExitCode, Finding, exit_code
+from stack.errors import UsageError
 
 # What is heavy is imported by the verbs that use it: showing a help text need not load a client of S3.
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class Places(Protocol):
 
     def pushes(self, settings: Settings, run: str | None) -> tuple[Archive, PostgresAddress, Path]:
         """A running stack's archive, the forge's database, and the folder of its git repositories."""
+
+    def textfile(self, settings: Settings, run: str | None) -> Path:
+        """The folder of text files that a running stack's node exporter reads."""
 
     def remote(self, settings: Settings, run: str | None, folder: Path, *, pruner: bool = False) -> Archive:
         """An archive as another machine sees it, with its programs' files in `folder`; no stack need run."""
@@ -298,24 +302,29 @@ def probe(settings: Settings, *, run: str | None) -> int:
 
 @backup.command("metrics")
 @click.option("--file", type=click.Path(path_type=Path), help="Write there, as a node exporter's text file.")
+@click.option("--scraped", is_flag=True, help="Write where the stack's own node exporter reads.")
 @_run_option
 @click.pass_obj
-def metrics_(settings: Settings, *, file: Path | None, run: str | None) -> None:
-    """Print the health of archiving, and of shipping pushes, as Prometheus reads it."""
+def metrics_(settings: Settings, *, file: Path | None, scraped: bool, run: str | None) -> None:
+    """Print the health of archiving and of shipping pushes, and what drills came to, as Prometheus reads it."""
     from stack.recovery import metrics  # noqa: PLC0415
+    from stack.recovery.drill import verbs  # noqa: PLC0415
+
+    if scraped and file is not None:
+        raise UsageError("Both --file and --scraped are given", fix="one of them says where to write")
 
     archive, server = _places().find(settings, run)
     _, database, _ = _places().pushes(settings, run)
     health = metrics.measure(archive, server, database.conninfo())
-    told = metrics.text(health, archive.settings.server)
+    told = metrics.text(health, archive.settings.server) + verbs.metrics(settings)
     for problem in health.problems:
         click.echo(problem, err=True)
+    if scraped:
+        file = _places().textfile(settings, run) / metrics.FILE
     if file is None:
         click.echo(told, nl=False)
     else:
-        fresh = file.with_name(file.name + ".new")
-        fresh.write_text(told, "utf-8")
-        fresh.replace(file)
+        metrics.write(file, told)
 
 
 @click.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 
@@ -16,7 +17,10 @@ from stack.recovery.postgresql.contents import look
 from stack.recovery.postgresql.receiver import STATE
 from stack.recovery.tools import Server
 
-__all__ = ["Health", "measure", "text"]
+__all__ = ["FILE", "Health", "measure", "text", "write"]
+
+FILE = "engineroom.prom"
+"""Its name among the text files of a node exporter; the alerts know it."""
 
 _STATISTICS = """\
 SELECT archived_count, failed_count, extract(epoch FROM last_archived_time), extract(epoch FROM last_failed_time),
@@ -170,6 +174,14 @@ def _ask_shipper(archive: Archive, health: Health) -> None:
     }
     if done.at is not None:
         health.values["engineroom_pushes_shipped_age_seconds"] = (datetime.now(UTC) - done.at).total_seconds()
+
+
+def write(path: Path, told: str) -> None:
+    """Replace a node exporter's text file as a whole, readable for its user; without its folder it is not made."""
+    fresh = path.with_name(f"{path.name}.new")  # the exporter reads *.prom alone
+    fresh.write_text(told, "utf-8")
+    fresh.chmod(0o644)
+    fresh.replace(path)
 
 
 def text(health: Health, server: str) -> str:

@@ -133,6 +133,7 @@ def _make_place(settings: Settings, store: StoreName, user: str | None) -> Path:
         make_folder(folder / "sockets", 0o700, owner)
         make_folder(folder / "logs", 0o700)
         make_folder(folder / "git", 0o755)
+        make_folder(folder / "textfile", 0o755)
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise StartError("The run's folder cannot be made", on=str(folder), got=str(error), fix=fix) from error

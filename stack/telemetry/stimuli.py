@@ -6,6 +6,8 @@ __all__ = ["STIMULI"]
 
 STIMULI: dict[str, str] = {
     "api-requests": "reads through the api, several a second, over several routes: repositories, issues, users",
+    "backup-store-away": "the store of a forge's backups answers 503 while people push and rows are written",
+    "backups": "sets and a drill of a small forge, with its receiver and shipper, while people push to it",
     "bad-requests": "requests the api answers with 400, 404, 405 and 422",
     "broken-clone": "a clone of a repository whose pack is damaged: git fails while it serves",
     "cached-reads": "the same repository read through the api again and again, so that the cache has it",

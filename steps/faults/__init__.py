@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from steps.faults import components, host, services, telemetry
+from steps.faults import components, host, recovery, services, telemetry
 from steps.faults.base import Fault
 
 __all__ = ["MADE", "Fault", "covered", "fault_of"]
 
-MADE: dict[str, Fault] = {**components.FAULTS, **services.FAULTS, **telemetry.FAULTS, **host.FAULTS}
+MADE: dict[str, Fault] = {**components.FAULTS, **services.FAULTS, **telemetry.FAULTS, **host.FAULTS, **recovery.FAULTS}
 
 
 def covered(name: str) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ Each one is bounded in count and time, goes on for as long as the block that it 
 
 from __future__ import annotations
 
-from steps.stimuli import cache, database, git, host, jobs, people, search, telemetry
+from steps.stimuli import cache, database, git, host, jobs, people, recovery, search, telemetry
 from steps.stimuli.base import Bench, Stimulus, StimulusError
 
 __all__ = ["CARRIED", "Bench", "Stimulus", "StimulusError"]
@@ -19,4 +19,5 @@ CARRIED: dict[str, Stimulus] = {
     **jobs.STIMULI,
     **host.STIMULI,
     **telemetry.STIMULI,
+    **recovery.STIMULI,
 }

@@ -18,6 +18,7 @@ from redis.exceptions import RedisError
 from stack.addresses import HttpAddress, PostgresAddress, RedisClusterAddress, ServiceAddresses, TelemetryAddresses
 from stack.errors import EngineRoomError, NeedMissingError
 from stack.runtimes.base import Stack
+from stack.settings import Settings
 from steps.git_people import GitPeople
 from steps.people import Answer, People
 
@@ -47,6 +48,7 @@ class Bench:
         slow: factor of every deadline.
         tolerant: whatever is answered is fine: under a fault it is the fault that decides.
         damaged: full name of the repository that is damaged at the moment.
+        settings: of the run, for what starts a stack of its own.
         plenty: how many times as often as usual something is done before it ends by itself.
     """
 
@@ -58,6 +60,7 @@ class Bench:
     tolerant: bool = False
     damaged: str = ""
     plenty: int = 1
+    settings: Settings | None = None
     _made: dict[str, str] = field(default_factory=dict)
 
     # -- what the stack has ------------------------------------------------------------------------------------------

@@ -105,16 +105,16 @@ def test_the_history_keeps_each_drill_and_says_when_one_is_late(tmp_path: Path) 
     assert [each.set for each in known] == ["20261125T020000Z-abcdef"] * 2
     assert history.late(known, 26, now=BEGAN + timedelta(hours=25)) == []
     assert [each.rule for each in history.late(known, 26, now=BEGAN + timedelta(hours=27))] == ["DRILL_LATE"]
-    assert "engineroom_drill_last_passed 1.000" in history.metrics(known)
+    assert 'engineroom_drill_last_passed{server="forge"} 1.000' in history.metrics(known, "forge")
 
 
 def test_metrics_say_nothing_of_what_was_not_measured(tmp_path: Path) -> None:
     """Zero seconds lost would be a claim."""
     path = tmp_path / "drills.jsonl"
-    assert history.metrics(history.read(path)) == ""
+    assert history.metrics(history.read(path), "forge") == ""
     history.append(path, report_of(Stage.not_run("serve", STAGES["serve"], "no api"), loss=Loss(why="no forge")))
-    told = history.metrics(history.read(path))
-    assert "engineroom_drill_last_passed 0.000" in told
+    told = history.metrics(history.read(path), "forge")
+    assert 'engineroom_drill_last_passed{server="forge"} 0.000' in told
     assert "rpo" not in told
     assert "last_success" not in told
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -53,7 +54,7 @@ def test_a_file_adds_and_takes_nothing_away(tmp_path: Path, conninfo: str) -> No
 impossible:
   - name: mine
     query: SELECT 'wrong' WHERE true
-  - {name: numbers of issues that stand twice, query: SELECT 'as well'}
+  - {name: jobs that ended at no time, query: SELECT 'as well'}
 blobs: []
 """,
         )
@@ -185,3 +186,39 @@ def test_the_connection_is_of_use_after_a_refusal(author: Author, conninfo: str)
         with pytest.raises(UsageError):
             list(queries.rows(db, "impossible"))
         assert list(queries.rows(db, "commits")) == [(author.id, False, "engine")]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("UPDATE repository SET last_number = 0", "has counted to 0, and has an issue number 1"),
+        (
+            "UPDATE pull_request SET merged_at = now(), merge_commit = head_commit",
+            "pull request 1 of repository {} is merged and still open",
+        ),
+        ("INSERT INTO job (kind, state) VALUES ('build', 'succeeded')", "is succeeded, and ended at no time"),
+        ("DELETE FROM push_journal WHERE id = (SELECT id FROM push_journal ORDER BY id OFFSET 1 LIMIT 1)", "is gone"),
+        (
+            (
+                "UPDATE push_journal SET previous = (SELECT min(id) FROM push_journal)"
+                " WHERE id = (SELECT max(id) FROM push_journal)"
+            ),
+            "2 pushes of repository {} follow push",
+        ),
+    ],
+    ids=["numbers", "merged and open", "ended", "gone from the middle", "followed twice"],
+)
+def test_what_cannot_be_is_said_and_a_healthy_forge_says_nothing(
+    conninfo: str, author: Author, change: LiteralString, said: str
+) -> None:
+    """No constraint forbids any of these, and none of them comes about by itself."""
+    for number in range(3):
+        author.push(f"push {number}")
+    author.push("topic", branch="topic")
+    author.hosting.open_pull_request("ada", author.name, author="ada", title="pull", head="topic")
+    with psycopg.connect(conninfo) as db:
+        assert list(load_queries().rows(db, "impossible")) == []
+        db.execute(change)
+        [(found,)] = list(load_queries().rows(db, "impossible"))
+        assert said.format(author.id) in found
+        db.rollback()

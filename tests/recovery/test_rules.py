@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from stack.recovery.rules import RULES, broken, verdict
 from stack.settings import load
 
 _FOLDER = Path(str(stack.recovery.__file__)).parent
+_ROOT = Path(__file__).parents[2]
 
 
 def test_every_rule_that_is_named_is_known() -> None:
@@ -23,6 +25,24 @@ def test_every_rule_that_is_named_is_known() -> None:
     stages = {"CHECKSUMS_OFF", "STORE_EMPTY", "WAL_MISSING", "BACKUP_WAITING"}
     assert stages <= named & set(RULES)
     assert {name for name in named if name.startswith(("WAL_", "BASE_", "STORE_", "TARGET_", "KEY_"))} <= set(RULES)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_is_raised_and_tried(name: str) -> None:
+    """One that nothing raises promises too much, and one that no test or feature names may never have been raised."""
+    own = [path for path in _FOLDER.rglob("*.py") if path.name != "rules.py"]
+    tried = [path for part in ("tests", "features", "steps") for path in (_ROOT / part).rglob("*.*")]
+    assert _names(name, own)
+    assert _names(name, [path for path in tried if path.suffix in {".py", ".feature"} and path != Path(__file__)])
+
+
+def _names(name: str, paths: list[Path]) -> bool:
+    return any(re.search(rf"\b{name}\b", _read(path)) for path in paths)
+
+
+@cache
+def _read(path: Path) -> str:
+    return path.read_text("utf-8")
 
 
 def test_nothing_found_is_a_pass_and_the_worst_wins() -> None:

@@ -109,12 +109,14 @@ def test_commands_in_pages_exist(name: str) -> None:
     """Verbs of `engineroom`, their options, and the components they are given."""
     components = set(catalogue("seaweedfs"))
     assert isinstance(cli, click.Group)
+    context = click.Context(cli)
     for command in re.findall(r"`engineroom ([^`]+)`", " ".join(_PAGES[name].split())):
         verb, *words = command.split()
-        assert verb in cli.commands, command
-        known = {
-            option for parameter in cli.commands[verb].params for option in (*parameter.opts, *parameter.secondary_opts)
-        }
+        found = cli.get_command(context, verb)
+        if isinstance(found, click.Group):
+            found = found.get_command(context, words[0])
+        assert found is not None, command
+        known = {option for parameter in found.params for option in (*parameter.opts, *parameter.secondary_opts)}
         for option in [word for word in words if word.startswith("-")]:
             assert option in known, command
         if verb in {"logs", "restart"} and words and words[0] not in {"COMPONENT", "<component>"}:

@@ -57,8 +57,8 @@ def late(known: tuple[Trend, ...], hours: float, now: datetime | None = None) ->
     return [broken("DRILL_LATE", f"the last drill began {age:.1f} hours ago, the limit is {hours:g} hours")]
 
 
-def metrics(known: tuple[Trend, ...]) -> str:
-    """Of the last drill, in Prometheus' text format; nothing of what was not measured."""
+def metrics(known: tuple[Trend, ...], server: str) -> str:
+    """Of the last drill of a server, in Prometheus' text format; nothing of what was not measured."""
     if not known:
         return ""
     last = known[-1]
@@ -79,5 +79,5 @@ def metrics(known: tuple[Trend, ...]) -> str:
     for name, text, value in values:
         if value is not None:
             full = f"engineroom_drill_{name}"
-            lines += [f"# HELP {full} {text}", f"# TYPE {full} gauge", f"{full} {value:.3f}"]
+            lines += [f"# HELP {full} {text}", f"# TYPE {full} gauge", f'{full}{{server="{server}"}} {value:.3f}']
     return "\n".join(lines) + "\n"

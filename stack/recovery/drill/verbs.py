@@ -110,7 +110,8 @@ def check_age(places: Places, settings: Settings, run: str | None) -> list[Findi
 def metrics(settings: Settings) -> str:
     """Of the drills of this archive that this machine knows."""
     recovery = settings.recovery
-    return history.metrics(history.read(settings.state_dir / _HISTORY, f"s3://{recovery.bucket}/{recovery.prefix}"))
+    known = history.read(settings.state_dir / _HISTORY, f"s3://{recovery.bucket}/{recovery.prefix}")
+    return history.metrics(known, recovery.server)
 
 
 def _measure(places: Places, settings: Settings, run: str | None) -> Callable[[], Loss] | None:

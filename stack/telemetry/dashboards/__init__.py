@@ -25,6 +25,7 @@ MODULES = (
     "jobs",
     "telemetry",
     "host",
+    "recovery",
 )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import yaml
 
 from stack.errors import UsageError
-from stack.telemetry.rules import burn, cache, database, host, pipeline, search, services, targets
+from stack.telemetry.rules import burn, cache, database, host, pipeline, recovery, search, services, targets
 from stack.telemetry.rules.model import Alert, Group, Recording
 from stack.telemetry.rules.scaling import duration, scaled
 from stack.telemetry.rules.targets import JOBS
@@ -31,6 +31,7 @@ def groups(jobs: Iterable[str] = JOBS) -> tuple[Group, ...]:
         *database.GROUPS,
         *cache.GROUPS,
         *host.GROUPS,
+        *recovery.GROUPS,
         *pipeline.GROUPS,
     )
 

@@ -383,4 +383,80 @@ _TELEMETRY = [
     ),
 ]
 
-CASES = (*_TARGETS, *_DATABASE, *_CACHE, *_SEARCH, *_SERVICES, *_HOST, *_TELEMETRY)
+_BACKUPS = 'job="node",instance="host",server="forge"'
+_OF_BACKUPS = {"job": "node", "instance": "host", "server": "forge"}
+_TEXTFILE = 'node_textfile_mtime_seconds{job="node",instance="host",file="/textfile/engineroom.prom"}'
+
+_RECOVERY = [
+    Case(
+        "RecoveryMetricsStale",
+        # Seconds since 1970, which is when promtool's clock begins.
+        broken=[(_TEXTFILE, "0+60x9 540+0x70 4860+60x15")],
+        near=[(_TEXTFILE, "0+60x9 540+0x59 4200+60x20")],
+        labels={"job": "node", "instance": "host", "file": "/textfile/engineroom.prom"},
+        value="1h 2m 0s",
+        fires="71m",
+        clears="85m",
+    ),
+    Case(
+        "BackupStoreUnreachable",
+        broken=[(f"engineroom_bucket_up{{{_BACKUPS}}}", gauge(1, 0))],
+        near=[(f"engineroom_bucket_up{{{_BACKUPS}}}", gone(1))],
+        labels=_OF_BACKUPS,
+    ),
+    Case(
+        "WalArchivingFailing",
+        broken=[(f"engineroom_wal_archive_failing{{{_BACKUPS}}}", gauge(0, 1))],
+        near=[
+            (f"engineroom_wal_archive_failing{{{_BACKUPS}}}", gauge(0, 0)),
+            (f"engineroom_wal_archive_failures_total{{{_BACKUPS}}}", counter(0, 5)),
+        ],
+        labels=_OF_BACKUPS,
+    ),
+    Case(
+        "WalNotReceived",
+        broken=[(f"engineroom_wal_received_age_seconds{{{_BACKUPS}}}", gauge(1, 400))],
+        near=[(f"engineroom_wal_received_age_seconds{{{_BACKUPS}}}", gauge(1, 300))],
+        labels=_OF_BACKUPS,
+        value="6m 40s",
+    ),
+    Case(
+        "PushesNotShipped",
+        broken=[(f"engineroom_pushes_lag_seconds{{{_BACKUPS}}}", gauge(0, 400))],
+        near=[(f"engineroom_pushes_lag_seconds{{{_BACKUPS}}}", gauge(0, 300))],
+        labels=_OF_BACKUPS,
+        value="6m 40s",
+    ),
+    Case(
+        "BackupSetStale",
+        broken=[
+            (f"engineroom_set_age_seconds{{{_BACKUPS}}}", gauge(3600, 93601)),
+            (f"engineroom_sets{{{_BACKUPS}}}", gauge(3, 3)),
+        ],
+        near=[
+            (f"engineroom_set_age_seconds{{{_BACKUPS}}}", gauge(3600, 93600)),
+            (f"engineroom_sets{{{_BACKUPS}}}", gauge(3, 3)),
+        ],
+        labels=_OF_BACKUPS,
+        value="93601",
+    ),
+    Case(
+        "DrillLate",
+        broken=[
+            (f"engineroom_sets{{{_BACKUPS}}}", gauge(3, 3)),
+            (f"engineroom_drill_last_timestamp_seconds{{{_BACKUPS}}}", gauge(0, -93600)),
+        ],
+        # Where there is no set yet, there is nothing to drill.
+        near=[(f"engineroom_sets{{{_BACKUPS}}}", gauge(0, 0))],
+        labels=_OF_BACKUPS,
+        fires="27m",
+    ),
+    Case(
+        "DrillFailed",
+        broken=[(f"engineroom_drill_last_passed{{{_BACKUPS}}}", gauge(1, 0))],
+        near=[(f"engineroom_drill_last_passed{{{_BACKUPS}}}", gauge(1, 1))],
+        labels=_OF_BACKUPS,
+    ),
+]
+
+CASES = (*_TARGETS, *_DATABASE, *_CACHE, *_SEARCH, *_SERVICES, *_HOST, *_TELEMETRY, *_RECOVERY)
