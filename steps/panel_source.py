@@ -48,9 +48,12 @@ def curves_of(query: int, found: Sequence[Series]) -> Iterator[Curve]:
         yield Curve(query, each.labels, dict(each.points))
 
 
-def series_of(seen: Seen) -> list[Series]:
+def series_of(panel: Panel, seen: Seen) -> list[Series]:
     """A panel's curves as they are drawn."""
-    return [Series(curve.labels, tuple(sorted(curve.points.items()))) for curve in seen.curves]
+    return [
+        Series(curve.labels, tuple(sorted(curve.points.items())), panel.targets[curve.query].named(curve.labels))
+        for curve in seen.curves
+    ]
 
 
 @dataclass

@@ -92,7 +92,7 @@ def carried_out(panel_control: PanelControl, dashboard: str) -> None:
 def pictures(panel_control: PanelControl, pytestconfig: pytest.Config) -> None:
     context = run_context(pytestconfig)
     for proof in panel_control.proofs:
-        context.attach_picture(proof.panel.id, draw(proof.panel, series_of(proof.seen), form="png"))
+        context.attach_picture(proof.panel.id, draw(proof.panel, series_of(proof.panel, proof.seen), form="png"))
 
 
 @when("every panel that no stimulus of this run moves is asked for its last five minutes", target_fixture="asked")
@@ -107,7 +107,7 @@ def all_pictures(asked: dict[str, Seen], pytestconfig: pytest.Config) -> None:
     others = _others()
     assert set(asked) == {panel.id for panel in others}
     for panel in others:
-        context.attach_picture(panel.id, draw(panel, series_of(asked[panel.id]), form="png"))
+        context.attach_picture(panel.id, draw(panel, series_of(panel, asked[panel.id]), form="png"))
 
 
 @then("the report says of each dashboard how many panels show something")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -9,6 +11,7 @@ __all__ = ["Dashboard", "Kind", "Links", "Panel", "Row", "Target", "Threshold", 
 
 Kind = Literal["timeseries", "bars", "states", "heatmap"]
 Store = Literal["prometheus", "logs"]
+_LABEL = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,10 @@ class Target:
 
     query: str
     legend: str = ""
+
+    def named(self, labels: Mapping[str, str]) -> str:
+        """What Grafana calls a series of it: the legend with its labels filled in."""
+        return _LABEL.sub(lambda match: labels.get(match[1], ""), self.legend).strip()
 
 
 def t(query: str, legend: str = "") -> Target:

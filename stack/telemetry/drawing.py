@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import matplotlib as mpl
@@ -67,7 +67,7 @@ def _lines(axes: Axes, panel: Panel, series: Sequence[Series]) -> None:
     start = min(each.points[0][0] for each in series)
     for number, each in enumerate(series):
         moments = [moment - start for moment, _ in each.points]
-        label = _name(each.labels) if number < _SHOWN else "_"
+        label = _name(each) if number < _SHOWN else "_"
         axes.plot(
             moments,
             [value for _, value in each.points],
@@ -94,13 +94,13 @@ def _lines(axes: Axes, panel: Panel, series: Sequence[Series]) -> None:
 
 def _bars(axes: Axes, panel: Panel, series: Sequence[Series]) -> None:
     shown = sorted(series, key=lambda each: each.last)[-_SHOWN:]
-    axes.barh([_name(each.labels) for each in shown], [each.last for each in shown], height=0.6)
+    axes.barh([_name(each) for each in shown], [each.last for each in shown], height=0.6)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _place: in_unit(value, panel.unit)))
 
 
-def _name(labels: Mapping[str, str]) -> str:
-    shown = [value for key, value in sorted(labels.items()) if key != "__name__"]
-    return " ".join(shown) or labels.get("__name__", "value")
+def _name(series: Series) -> str:
+    shown = [value for key, value in sorted(series.labels.items()) if key != "__name__"]
+    return series.legend or " ".join(shown) or series.labels.get("__name__", "value")
 
 
 def in_unit(value: float, unit: str) -> str:

@@ -30,10 +30,12 @@ class Series:
     Attributes:
         labels: its labels, `__name__` included where it has one.
         points: (Unix seconds, value), oldest first; what is not a number is left out.
+        legend: what its panel calls it, if that is known.
     """
 
     labels: Mapping[str, str]
     points: tuple[tuple[float, float], ...]
+    legend: str = ""
 
     @property
     def last(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stack.telemetry.board import Panel
+from stack.telemetry.board import Panel, t
 from stack.telemetry.drawing import draw, in_unit
 from stack.telemetry.panels import panel
 from stack.telemetry.prometheus import Series
@@ -24,6 +24,14 @@ def test_title_and_series_are_in_the_picture() -> None:
     text = draw(_RATE, [_LINE]).decode()
     assert "Request rate" in text
     assert "/api/v1/repos" in text
+
+
+def test_series_are_called_what_their_panel_calls_them() -> None:
+    """Two queries may give series of the same labels; a label that a series lacks is left out, as Grafana does."""
+    target = t("up", "bucket of {{server}} {{ zone }}")
+    assert target.named({"server": "forge"}) == "bucket of forge"
+    named = Series({"server": "forge"}, _LINE.points, target.named({"server": "forge"}))
+    assert "bucket of forge" in draw(_RATE, [named]).decode()
 
 
 def test_an_empty_panel_says_so() -> None:
