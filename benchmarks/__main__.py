@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import api, drill, git_http, pushes, recovery, search, web
+from benchmarks import api, drill, git_http, pushes, recovery, recovery_git, search, web
 from reports.evidence import this_project
 from stack.errors import UsageError
 from stack.inventory import ask_git
@@ -67,6 +67,8 @@ def _lines(settings: Settings) -> Iterator[str]:
         stack.stop()
     yield "\n## Recovery\n"
     yield from recovery.measure(settings)
+    yield "\n## Backup and restore of git\n"
+    yield from recovery_git.measure(settings)
     yield "\n## A drill\n"
     yield from drill.measure(settings)
 
