@@ -38,6 +38,7 @@ class Operator:
     said: Said = field(default_factory=lambda: Said(-1, "nothing was typed yet"))
     before: list[str] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
+    was_newest: str = ""
 
     def restore(self, target: str = "set", **changed: object) -> None:
         """Restore into the folder."""
@@ -51,6 +52,11 @@ class Operator:
         known = {each.name for each in running(settings)}
         self.said = self._desk().run("up", "--detach", "--from", self.into, within=_UP * settings.slow, of_run=False)
         self.started = [each.name for each in running(settings) if each.name not in known]
+
+    def take(self, name: str) -> None:
+        """Take a set of a name."""
+        self.was_newest = self.newest.id
+        self.said = self._desk().run("backup", "run", "--name", name, within=_RESTORE * self.site.settings.slow)
 
     @property
     def newest(self) -> Catalogue:
@@ -155,6 +161,16 @@ def kept(operator: Operator) -> None:
     assert gone == set()
     assert {"restored.json", "git/ada/r1.git/HEAD", "database/data/PG_VERSION"} <= there
     assert not (operator.into / "database" / "data" / "postmaster.pid").exists()
+
+
+@when(parsers.parse("an operator takes a set named {name}"))
+def takes(operator: Operator, name: str) -> None:
+    operator.take(name)
+
+
+@then("there is no set more than before")
+def no_more(operator: Operator) -> None:
+    assert operator.newest.id == operator.was_newest
 
 
 @then(parsers.parse("it ends with {code:d} and names {why}"))

@@ -26,7 +26,7 @@ __all__ = ["HARMS", "Services", "runs", "wake_archiver"]
 _AWAY = 1.0  # seconds that the store is not there
 _POLL = 0.005
 _WITHIN = 20.0  # seconds for the right moment to come
-_SMALL = 48 << 20  # bytes of a disk that fills
+_SMALL = 160 << 20  # bytes of a disk that fills; restic wants 64 MiB left for a cache
 
 Strike = Callable[[psutil.Process, random.Random], bool]
 """Does the harm to the process that takes a set; whether it landed inside its run."""

@@ -28,3 +28,15 @@ Feature: What an operator types brings a lost forge back into service, or says w
     Given a folder in which a restore was interrupted
     When a stack is started from that folder
     Then it ends with 64 and names restored.json
+
+  Scenario Outline: A set is given no name that a restore would not understand
+    When an operator takes a set named <name>
+    Then it ends with 64 and names no name for a set
+    And there is no set more than before
+
+    Examples:
+      | name       |
+      | latest     |
+      | two words  |
+      | 2026-01-01 |
+      | ../x       |

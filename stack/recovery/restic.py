@@ -7,6 +7,7 @@ no repository, 11 locked, 12 wrong password. Any other is taken for a failure.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ __all__ = ["Restic", "Saved", "Trouble"]
 
 LABEL = "restic"
 _DROPPED = ("RESTIC_", "AWS_")
+_ROOM = 64 << 20  # bytes that are left where the cache is
 _INCOMPLETE, _ABSENT, _LOCKED, _PASSWORD = 3, 10, 11, 12
 
 
@@ -89,7 +91,9 @@ class Restic:
             "AWS_DEFAULT_REGION": address.region,
         }
         options: list[str | Path] = ["-o", "s3.bucket-lookup=path"]
-        options += ["--cache-dir", self._cache] if self._cache is not None else ["--no-cache"]
+        # Restic tries again for a quarter of an hour what it cannot write into its cache, and can do without one.
+        has_room = self._cache is not None and _room(self._cache) > _ROOM
+        options += ["--cache-dir", str(self._cache)] if has_room else ["--no-cache"]
         try:
             done = run(
                 [self.program, *options, *words],
@@ -249,3 +253,9 @@ def _troubles(done: Completed) -> tuple[Trouble, ...]:
 
 def _reason(error: object) -> str:
     return str(error.get("message") or error) if isinstance(error, dict) else str(error)
+
+
+def _room(folder: Path) -> int:
+    """Bytes that are left on the disk of a folder, which may not be there yet."""
+    there = next(each for each in (folder, *folder.parents) if each.is_dir())
+    return shutil.disk_usage(there).free

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import secrets as randomness
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from reports.verdict import Finding
+from stack.errors import UsageError
 from stack.forge.gitenv import git
 from stack.recovery import layout, objects, secrets
 from stack.recovery.barrier import Barrier, set_barrier
@@ -34,6 +36,8 @@ from stack.recovery.source import Source
 __all__ = ["Made", "restic_of", "run_backup"]
 
 _POLL = 0.2
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,62}")
+_TAKEN = ("latest", "set")  # what a restore understands otherwise
 _LOCKS_WITHIN = 30.0
 _BARMAN_VERSION = "import importlib.metadata as found; print(found.version('barman'))"
 # What a set must have to be one. All else that is wrong is told, and the set is what it says that it is.
@@ -89,13 +93,24 @@ def run_backup(
         progress: told what is done.
 
     Raises:
+        UsageError: a restore could not be asked for a set of this name.
         RefusedError: another backup is running; the archive is another's; there is far less than before.
         BackupError: a part could not be taken or is not in the bucket, so there is no set.
         StoreError: the store refused or did not answer.
     """
+    _require_name(name)
     archive.require()
     with only_one(source.server):
         return _Run(archive, source, signer, progress).take(name, canary, accept=accept, settle=settle)
+
+
+def _require_name(name: str) -> None:
+    if name and (not _NAME.fullmatch(name) or name in _TAKEN):
+        raise UsageError(
+            "This is no name for a set",
+            got=repr(name),
+            fix=f"use letters, digits, . _ - (first a letter), and not {' or '.join(_TAKEN)}",
+        )
 
 
 @dataclass(frozen=True)

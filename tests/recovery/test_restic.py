@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,15 @@ def test_locks_that_are_left_are_named(tmp_path: Path) -> None:
     assert restic.unlock() == []
     restic.bucket.put("restic/locks/abc", b"x")
     assert restic.unlock() == ["abc"]
+
+
+def test_a_cache_is_done_without_where_its_disk_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restic would try for a quarter of an hour to write into it."""
+    restic = _program(tmp_path)
+    cached = Restic(restic.program, restic.bucket, KEY, tmp_path / "cache" / "restic")
+    cached.run(["version"], within=10)
+    assert f"--cache-dir {tmp_path}/cache/restic version" in (tmp_path / "arguments").read_text()
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1 << 20))
+    cached.run(["version"], within=10)
+    assert "--no-cache version" in (tmp_path / "arguments").read_text()
