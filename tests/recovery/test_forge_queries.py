@@ -1,18 +1,29 @@
-"""Questions about the forge's tables: what is wrong with a file or a query is said, and a query never writes."""
+"""Questions about the forge's tables: what is wrong with a file or a query is said, and a query never writes.
+
+What ours call impossible is so: a forge with the corpus, and one that was used, have none of it; a spoilt one is named.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import LiteralString
 
 import psycopg
 import pytest
+from psycopg import sql
 
-from stack.errors import UsageError
+from stack.errors import NeedMissingError, UsageError
+from stack.forge.corpus import fill
+from stack.forge.hosting import Hosting
+from stack.forge.smsly import SmslyForge
+from stack.forge.vault import Vault
 from stack.recovery.forge import ForgeQueries, Query, load_queries
-from tests.recovery.conftest import Author
+from stack.recovery.git import ledger
+from stack.settings import load
+from tests.recovery.conftest import ADA, MOMENT, Author
 
 KINDS = ("commits", "blobs", "encrypted", "impossible")
+NOWHERE = "a" * 40
 
 
 def written(folder: Path, text: str) -> Path:
@@ -54,7 +65,7 @@ def test_a_file_adds_and_takes_nothing_away(tmp_path: Path, conninfo: str) -> No
 impossible:
   - name: mine
     query: SELECT 'wrong' WHERE true
-  - {name: jobs that ended at no time, query: SELECT 'as well'}
+  - {name: owners that are nobody, query: SELECT 'as well'}
 blobs: []
 """,
         )
@@ -188,37 +199,147 @@ def test_the_connection_is_of_use_after_a_refusal(author: Author, conninfo: str)
         assert list(queries.rows(db, "commits")) == [(author.id, False, "engine")]
 
 
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
-        ("UPDATE repository SET last_number = 0", "has counted to 0, and has an issue number 1"),
-        (
-            "UPDATE pull_request SET merged_at = now(), merge_commit = head_commit",
-            "pull request 1 of repository {} is merged and still open",
-        ),
-        ("INSERT INTO job (kind, state) VALUES ('build', 'succeeded')", "is succeeded, and ended at no time"),
-        ("DELETE FROM push_journal WHERE id = (SELECT id FROM push_journal ORDER BY id OFFSET 1 LIMIT 1)", "is gone"),
-        (
-            (
-                "UPDATE push_journal SET previous = (SELECT min(id) FROM push_journal)"
-                " WHERE id = (SELECT max(id) FROM push_journal)"
-            ),
-            "2 pushes of repository {} follow push",
-        ),
-    ],
-    ids=["numbers", "merged and open", "ended", "gone from the middle", "followed twice"],
-)
-def test_what_cannot_be_is_said_and_a_healthy_forge_says_nothing(
-    conninfo: str, author: Author, change: LiteralString, said: str
-) -> None:
-    """No constraint forbids any of these, and none of them comes about by itself."""
-    for number in range(3):
-        author.push(f"push {number}")
-    author.push("topic", branch="topic")
-    author.hosting.open_pull_request("ada", author.name, author="ada", title="pull", head="topic")
+def impossible(conninfo: str) -> dict[str, list[str]]:
+    """What must not be and is, by the question that found it."""
+    found = {}
     with psycopg.connect(conninfo) as db:
-        assert list(load_queries().rows(db, "impossible")) == []
-        db.execute(change)
-        [(found,)] = list(load_queries().rows(db, "impossible"))
-        assert said.format(author.id) in found
-        db.rollback()
+        for each in load_queries().impossible:
+            if rows := [str(row[0]) for row in ForgeQueries(impossible=(each,)).rows(db, "impossible")]:
+                found[each.name] = rows
+    return found
+
+
+@pytest.fixture
+def used(author: Author, hosting: Hosting, conninfo: str) -> str:
+    """Pushes, a wiki, an issue, pull requests open and merged, jobs that wait and that ended, a deleted repository."""
+    forge = hosting.forge
+    author.push("one")
+    topic = author.push("two", branch="topic")
+    merged = hosting.open_pull_request("ada", "engine", author="ada", title="Merge me", head="topic")
+    merge = hosting.push("ada", "engine", {"file.txt": b"three"}, author=ADA, date=MOMENT, message="Merge", merge=topic)
+    forge.merge_pull_request("ada", "engine", merged.number, by="ada", merge_commit=merge)
+    author.push("four", branch="feature")
+    hosting.open_pull_request("ada", "engine", author="ada", title="Look at me", head="feature")
+    issue = forge.open_issue("ada", "engine", author="ada", title="It broke")
+    forge.add_comment("ada", "engine", issue.number, author="ada", body="So it did")
+    author.wiki("home")
+    gone = Author(hosting, "gone")
+    gone.push("gone")
+    hosting.delete_repository("ada", "gone")
+    with psycopg.connect(conninfo) as db:
+        for state, end in (("queued", None), ("succeeded", MOMENT), ("failed", MOMENT), ("cancelled", MOMENT)):
+            db.execute(
+                "INSERT INTO job (repository_id, kind, state, attempts, finished_at) VALUES (%s, 'ci', %s, 2, %s)",
+                (author.id, state, end),
+            )
+        db.execute("INSERT INTO job_log (job_id, attempt) SELECT id, 1 FROM job")
+    return conninfo
+
+
+def test_a_forge_that_is_used_has_nothing_impossible(used: str) -> None:
+    """Nor has one whose oldest pushes are in the bucket and forgotten here."""
+    assert impossible(used) == {}
+    with psycopg.connect(used) as db:
+        (first, second, *_) = (row[0] for row in db.execute("SELECT id FROM push_journal ORDER BY id").fetchall())
+        ledger.mark_shipped(db, [first, second])
+    assert ledger.forget(used, second) == 2
+    assert impossible(used) == {}
+
+
+def test_the_corpus_has_nothing_impossible(
+    new_database: Callable[[str | None], str], vault: Vault, tmp_path: Path
+) -> None:
+    """Whatever a drill's forge is filled with, these questions do not call it broken."""
+    conninfo = new_database("migrated")
+    with SmslyForge(conninfo, vault=vault) as forge:
+        try:
+            fill(forge, tmp_path, "small", cache_dir=load().cache_dir)
+        except NeedMissingError as error:
+            pytest.skip(f"{error.need} is missing, and the corpus is not in the cache")
+    ledger.sync(conninfo, tmp_path)
+    with psycopg.connect(conninfo) as db:
+        for table in ("comment", "pull_request", "push_journal", "repository_ref"):
+            query = sql.SQL("SELECT count(*) > 10 FROM {}").format(sql.Identifier(table))
+            assert db.execute(query).fetchone() == (True,), table
+    assert impossible(conninfo) == {}
+
+
+# What is done to a forge, which question finds it, and words of what it says.
+IMPOSSIBLE = [
+    (
+        "UPDATE repository SET last_number = 2 WHERE name = 'engine'",
+        "issues with a number that was not given yet",
+        "issue number 3 of repository 1",
+    ),
+    (
+        "DELETE FROM pull_request WHERE merged_at IS NULL",
+        "pull requests without branches",
+        "number 2 of repository 1",
+    ),
+    (
+        "UPDATE issue SET state = 'open', closed_at = NULL WHERE number = 1",
+        "pull requests that are merged and open",
+        "pull request 1 of repository 1",
+    ),
+    (
+        "UPDATE comment SET created_at = created_at - interval '2 hours'",
+        "comments that were there before what they are about",
+        "number 3 of repository 1",
+    ),
+    (
+        "UPDATE job SET finished_at = NULL WHERE state = 'succeeded'",
+        "jobs that ended at no time, or have not ended and say when",
+        "is succeeded, and its end is not known",
+    ),
+    (
+        "UPDATE job SET finished_at = now() WHERE state = 'queued'",
+        "jobs that ended at no time, or have not ended and say when",
+        "is queued, and its end is 2",
+    ),
+    (
+        "UPDATE job SET attempts = 0 WHERE state = 'failed'",
+        "logs of attempts that a job never made",
+        "has a log of attempt 1, and made 0",
+    ),
+    (
+        "INSERT INTO owner (id, kind, name) VALUES (77, 'user', 'nobody')",
+        "owners that are nobody",
+        "owner 77 (nobody)",
+    ),
+    (
+        "DELETE FROM push_journal WHERE id = 2",
+        "pushes that are missing from the middle of the journal",
+        "of repository 1 came after 2, and the journal has 1 before it",
+    ),
+    (
+        "UPDATE push_journal SET previous = NULL WHERE id = 2",
+        "pushes that are missing from the middle of the journal",
+        "push 2 of repository 1 came after none",
+    ),
+    (
+        f"UPDATE repository_ref SET oid = '{NOWHERE}' WHERE ref = 'refs/heads/feature'",  # noqa: S608 - a constant
+        "refs that are not what their last push made them",
+        f"refs/heads/feature of repository 1 is at {NOWHERE}, its last push set it to ",
+    ),
+    (
+        "DELETE FROM repository_ref WHERE is_wiki",
+        "refs that are not what their last push made them",
+        "refs/heads/main of repository 1 is at nothing",
+    ),
+]
+
+
+@pytest.mark.parametrize(("statement", "name", "told"), IMPOSSIBLE)
+def test_what_cannot_be_is_named(used: str, statement: str, name: str, told: str) -> None:
+    """By one question, once, though the schema allows it."""
+    with psycopg.connect(used) as db:
+        db.execute(statement.encode())
+    found = impossible(used)
+    assert list(found) == [name]
+    assert len(found[name]) == 1
+    assert told in found[name][0]
+
+
+def test_each_question_about_the_impossible_is_tried() -> None:
+    """A new one needs a forge that is spoilt for it."""
+    assert {name for _, name, _ in IMPOSSIBLE} == {each.name for each in load_queries().impossible}
