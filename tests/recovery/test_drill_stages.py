@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
 import psycopg
 import pytest
@@ -19,7 +19,7 @@ from stack.recovery.drill import Handed, Loss
 from stack.recovery.drill.run import Booted, Limits, _Drill
 from stack.recovery.errors import RestoreError
 from stack.recovery.forge import load_queries
-from stack.recovery.postgresql import integrity, restore
+from stack.recovery.postgresql import restore
 from stack.recovery.postgresql.archive import Archive
 from stack.recovery.postgresql.contents import BaseBackup
 from stack.recovery.postgresql.restore import Restored
@@ -150,34 +150,6 @@ def test_what_cannot_be_is_named(stages: Callable[..., _Drill], conninfo: str) -
         assert rules(drill._semantics([])) == ["ROWS_IMPOSSIBLE", *before]
 
 
-def test_an_index_that_does_not_agree_with_its_table_is_named(conninfo: str) -> None:
-    """An expression whose function has changed since: its entries are those of another value."""
-    make = (
-        "CREATE FUNCTION odd(integer) RETURNS integer IMMUTABLE LANGUAGE sql AS 'SELECT $1';"
-        "CREATE TABLE odds (id integer); INSERT INTO odds SELECT generate_series(1, 100);"
-        "CREATE INDEX odds_odd ON odds (odd(id))"
-    )
-    with changed(conninfo, make, "DROP TABLE odds; DROP FUNCTION odd"):
-        assert "INDEX_DAMAGED" not in rules(integrity.check(conninfo))
-        with psycopg.connect(conninfo, autocommit=True) as db:
-            db.execute("CREATE OR REPLACE FUNCTION odd(integer) RETURNS integer IMMUTABLE LANGUAGE sql AS 'SELECT -$1'")
-        found = [each for each in integrity.check(conninfo) if each.rule == "INDEX_DAMAGED"]
-        assert ["odds_odd" in each.message for each in found] == [True]
-
-
-def test_texts_that_sort_otherwise_here_are_named(conninfo: str) -> None:
-    """By the version that the database was made with."""
-    assert "COLLATION_CHANGED" not in rules(integrity.check(conninfo))
-    with psycopg.connect(conninfo, autocommit=True) as db:
-        row = db.execute("SELECT datcollversion FROM pg_database WHERE datname = current_database()").fetchone()
-        db.execute("UPDATE pg_database SET datcollversion = '0.0' WHERE datname = current_database()")
-    try:
-        assert "COLLATION_CHANGED" in rules(integrity.check(conninfo))
-    finally:
-        with psycopg.connect(conninfo, autocommit=True) as db:
-            db.execute("UPDATE pg_database SET datcollversion = %s WHERE datname = current_database()", row)
-
-
 def test_a_forge_that_does_not_come_up_fails_and_one_that_cannot_be_tried_is_unknown(
     stages: Callable[..., _Drill],
 ) -> None:
@@ -269,21 +241,3 @@ def test_a_server_that_does_not_reach_the_point_is_named(tmp_path: Path, script:
     with pytest.raises(RestoreError) as caught:
         restore.start(LocalGround(), programs, tmp_path, within=10)
     assert caught.value.rule == rule
-
-
-def test_a_cluster_without_checksums_is_told(conninfo: str) -> None:
-    """As something to know: nothing is damaged by that. Ours has them, and another answer stands in for one without."""
-
-    class Off:
-        def execute(self, query: str) -> Off:
-            assert query
-            return self
-
-        def fetchone(self) -> tuple[str]:
-            return ("off",)
-
-        def fetchall(self) -> list[tuple[str, str, str]]:
-            return []
-
-    assert "CHECKSUMS_OFF" not in rules(integrity.check(conninfo))
-    assert rules(list(integrity._cluster(cast("psycopg.Connection", Off())))) == ["CHECKSUMS_OFF"]
