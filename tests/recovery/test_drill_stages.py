@@ -241,3 +241,14 @@ def test_a_server_that_does_not_reach_the_point_is_named(tmp_path: Path, script:
     with pytest.raises(RestoreError) as caught:
         restore.start(LocalGround(), programs, tmp_path, within=10)
     assert caught.value.rule == rule
+
+
+def test_a_server_that_takes_too_long_does_not_go_on_by_itself(archive: Archive, tmp_path: Path) -> None:
+    """Nobody is told of it who could end it."""
+    data = tmp_path / "data"
+    data.mkdir()
+    script = f'case "$1" in start) touch {data}/postmaster.pid; exit 1 ;; stop) rm {data}/postmaster.pid ;; esac'
+    archive.programs = Programs({"pg_ctl": program(tmp_path / "pg_ctl", script)}, Path("/nonexistent"))
+    with pytest.raises(RestoreError), restore._ended_unless_whole(archive, data):
+        restore.start(archive.ground, archive.programs, tmp_path, within=10)
+    assert not (data / "postmaster.pid").exists()

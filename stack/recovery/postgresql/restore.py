@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -257,9 +259,10 @@ def restore(archive: Archive, planned: Plan, *, within: float = 3600.0) -> Resto
     _fetch(archive, planned.backup, data, within)
     fetched = time.monotonic() - begun
     _configure(archive, planned, data, config, sockets)
-    start(ground, archive.programs, top, within=within)
     conninfo = f"host={sockets} port=5432 user=postgres dbname=postgres connect_timeout=10"
-    _require_reached(conninfo, planned, data, top / "server.log", within)
+    with _ended_unless_whole(archive, data):
+        start(ground, archive.programs, top, within=within)
+        _require_reached(conninfo, planned, data, top / "server.log", within)
     return Restored(data, conninfo, planned.backup, fetched, time.monotonic() - begun)
 
 
@@ -305,6 +308,18 @@ def _configure(archive: Archive, planned: Plan, data: Path, config: Path, socket
     for left in ("postmaster.pid", "standby.signal"):
         (data / left).unlink(missing_ok=True)
     archive.ground.write(data / "recovery.signal", b"")
+
+
+@contextlib.contextmanager
+def _ended_unless_whole(archive: Archive, data: Path) -> Iterator[None]:
+    """A server that takes too long goes on by itself; whoever is told of an error does not know that it runs."""
+    try:
+        yield
+    except BaseException:
+        if (data / "postmaster.pid").exists():
+            with contextlib.suppress(RestoreError):
+                stop(archive.ground, archive.programs, data, at_once=True)
+        raise
 
 
 def start(ground: Ground, programs: Programs, top: Path, *, within: float = 120.0) -> None:
