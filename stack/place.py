@@ -261,7 +261,7 @@ def key_of(settings: Settings, chosen: RecoverySettings, *, make: bool = False) 
             "recovery-key",
             "There is no key",
             on=str(path),
-            fix="`engineroom backup init` makes one: keep a copy elsewhere",
+            fix="bring the archive's own; for a new one `engineroom backup init` makes a key: keep a copy elsewhere",
         ) from error
     except (OSError, ValueError) as error:
         raise UsageError("The key cannot be used", on=str(path), got=str(error), fix="it is 64 hex digits") from error

@@ -12,12 +12,13 @@ import pytest
 import requests
 from pytest_bdd import given, parsers, then, when
 
+from reports.verdict import ExitCode
 from stack.forge.gitenv import git
 from stack.recovery.catalogue import Catalogue
 from stack.recovery.manifests import read_refs
 from stack.recovery.sealing import new_key
 from stack.recovery.sets import list_sets, newest
-from stack.recovery.whole import stop
+from stack.recovery.whole import DONE, stop
 from stack.runtimes import running
 from steps.recovery_desk import Desk, Said
 from steps.recovery_sets_site import SetSite
@@ -64,6 +65,14 @@ class Operator:
         found = newest(list_sets(self.site.bucket, self.site.signer.verifier))
         assert found is not None, "there is no set"
         return found
+
+    def restore_before_first(self) -> None:
+        """Restore a moment that the database can be restored to, and no set holds."""
+        # PostgreSQL knows by a later transaction that it got there.
+        self.site.push("r4", {"later.txt": b"later\n"})
+        self.site.take()
+        first = self.site.first.catalogue
+        self.restore((first.base.ended + (first.point.time - first.base.ended) / 2).isoformat())
 
     def listing(self) -> list[str]:
         """All that is in the folder."""
@@ -116,6 +125,7 @@ def started(operator: Operator) -> None:
 @when(parsers.parse("an operator restores {what}"))
 def restores(operator: Operator, what: str) -> None:
     ways: dict[str, Callable[[], None]] = {
+        "a moment after the first base backup and before the first set": operator.restore_before_first,
         "into a folder that holds something": lambda: _into_full(operator),
         "a set that nobody took": lambda: operator.restore("nobody-took-this"),
         "a time without its zone": lambda: operator.restore("2026-01-01T00:00:00"),
@@ -178,6 +188,13 @@ def refused(operator: Operator, code: int, why: str) -> None:
     assert operator.said.code == code, operator.said.text
     assert why in operator.said.text
     assert "Traceback" not in operator.said.text
+
+
+@then(parsers.parse("it is no pass and names {why}"))
+def no_pass(operator: Operator, why: str) -> None:
+    assert operator.said.code in {ExitCode.FAIL, ExitCode.COULD_NOT_VERIFY}, operator.said.text
+    assert f"{why}: " in operator.said.text
+    assert DONE in operator.listing()
 
 
 @then("nothing was written")

@@ -10,6 +10,10 @@ Feature: What an operator types brings a lost forge back into service, or says w
     Then its api and its git hand out what was in the set
     And the folder is still what was restored
 
+  Scenario: A moment before the first set brings no object and no secret, and is no pass
+    When an operator restores a moment after the first base backup and before the first set
+    Then it is no pass and names PARTS_MISSING
+
   Scenario Outline: What cannot be restored is refused before anything is touched
     When an operator restores <what>
     Then it ends with <code> and names <why>

@@ -60,6 +60,9 @@ RULES = {
     "VERSION_MISMATCH": Rule(
         "restore", "the programs are of another major version than the backup", "use the programs of its version"
     ),
+    "PARTS_MISSING": Rule(
+        "restore", "no set holds objects and secrets of that moment", "name a moment after the first set", _UNKNOWN
+    ),
     "RESTORE_FAILED": Rule("restore", "the base backup could not be restored", "read what the tool said"),
     "RECOVERY_FAILED": Rule("recover", "the restored server did not reach the point", "read its log"),
     "CANARY_MISSING": Rule("canary", "a row from before the point is missing", "do not use this restore"),

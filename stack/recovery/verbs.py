@@ -185,9 +185,7 @@ def bring(places: Places, settings: Settings, run: str | None, target: str, into
     told = ", ".join(f"{count} {name}" for name, count in done.counts.items())
     click.echo(f"{told}; " + ", ".join(f"{name} {spent:.1f} s" for name, spent in done.seconds.items()))
     click.echo(f"the database runs: psql '{done.conninfo}'")
-    click.echo(
-        f"git repositories: {done.git_root}; what else came is beside it, and {whole.DONE} says that it is whole"
-    )
+    click.echo(f"git repositories: {done.git_root}; what else came is beside it, and {whole.DONE} says what")
     click.echo(f"to look at it in a stack: engineroom up --from {into}; into service: docs/recovery.md")
     return done.findings + integrity.check(done.conninfo)
 

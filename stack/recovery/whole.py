@@ -242,6 +242,9 @@ def _bring_rest(
     timed("secrets", begun)
 
     shutil.rmtree(into / "scratch", ignore_errors=True)
+    if planned.moment.set is None:
+        why = f"{planned.moment.text}: there is no set before it, so no object and no secret came back"
+        brought.findings.append(broken("PARTS_MISSING", why))
     _finish(planned, brought)
 
 

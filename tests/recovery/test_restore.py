@@ -27,6 +27,19 @@ def test_a_time_without_a_zone_is_refused() -> None:
         Target.parse("2026-11-25T05:30:00")
 
 
+def test_a_time_beyond_all_time_is_refused() -> None:
+    """It is a time, and there is none such in UTC."""
+    with pytest.raises(UsageError, match="no such time"):
+        Target.parse("0001-01-01T00:00:00+14:00")
+
+
+def test_a_whole_disk_is_refused_at_once() -> None:
+    """It is not walked through."""
+    with pytest.raises(RefusedError) as caught:
+        restore.refuse_folder(Path("/"), "db1")
+    assert caught.value.rule == "TARGET_NOT_EMPTY"
+
+
 def test_a_folder_that_is_not_there_or_empty_is_fine(tmp_path: Path) -> None:
     """Both are empty."""
     restore.refuse_folder(tmp_path / "new", "host")

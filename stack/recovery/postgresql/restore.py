@@ -82,7 +82,10 @@ class Target:
             return cls("name", name=text)
         if moment.tzinfo is None:
             raise UsageError("A time to restore to needs its zone", got=text, fix=f"write {text}Z for UTC")
-        return cls("time", time=moment.astimezone(UTC))
+        try:
+            return cls("time", time=moment.astimezone(UTC))
+        except OverflowError as error:
+            raise UsageError("There is no such time", got=text, fix="name one within the archive") from error
 
     def __str__(self) -> str:
         """As it was given."""
@@ -164,7 +167,8 @@ def refuse_folder(into: Path, host: str) -> None:
         return
     if not into.is_dir():
         raise RefusedError("TARGET_NOT_EMPTY", "The target is no folder", on=f"{host}: {into}")
-    for found in sorted(into.rglob("postmaster.pid")):
+    # Where a data folder is: the target itself, or what a restore makes in it. A whole disk is not walked through.
+    for found in (into / below / "postmaster.pid" for below in ("", "data", "database/data")):
         pid = _first_line(found)
         if pid is not None and _lives(pid):
             raise RefusedError(
