@@ -17,6 +17,7 @@ import psycopg
 
 from stack.errors import NeedMissingError
 from stack.process import ProgramFailedError, run
+from steps.components import until
 from steps.faulty_store import BUSY, CUT, FULL, REVOKED, SLOW, Fault
 from steps.recovery_desk import Desk
 from steps.recovery_sets_site import STORE, SetSite
@@ -25,6 +26,7 @@ __all__ = ["HARMS", "Services", "runs", "wake_archiver"]
 
 _AWAY = 1.0  # seconds that the store is not there
 _POLL = 0.005
+_WORKS, _STARTS = "Ctrl-C ends it", 60.0  # what a service says once it works, and seconds for that
 _WITHIN = 20.0  # seconds for the right moment to come
 _SMALL = 160 << 20  # bytes of a disk that fills; restic wants 64 MiB left for a cache
 
@@ -42,7 +44,12 @@ class Services:
         self._processes = {name: self._start(name) for name in self._verbs}
 
     def _start(self, name: str) -> subprocess.Popen[bytes]:
-        return self._desk.start("backup", self._verbs[name], log=self._verbs[name])
+        log = self._desk.log(self._verbs[name])
+        before = log.read_text("utf-8").count(_WORKS) if log.exists() else 0
+        process = self._desk.start("backup", self._verbs[name], log=self._verbs[name])
+        # It ends when the store is away as it starts, and goes on when that goes away later.
+        until(lambda: log.read_text("utf-8").count(_WORKS) > before, _STARTS, lambda: log.read_text("utf-8")[-500:])
+        return process
 
     def kill(self, name: str) -> None:
         """Kill one of them alone, as the kernel does; what it began lives on. A service manager starts it again."""

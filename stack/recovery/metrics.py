@@ -109,6 +109,8 @@ def _ask_server(server: Server, health: Health) -> None:
 def _ask_bucket(archive: Archive, health: Health) -> None:
     try:
         contents = look(archive)
+        # Whether they can be trusted the check says: this asks for no key, and believes no time but the store's own.
+        written = [stored.modified for stored in archive.bucket.list(layout.SETS) if layout.is_catalogue(stored.key)]
     except RecoveryError as error:
         health.values["engineroom_bucket_up"] = 0
         health.problems.append(str(error))
@@ -126,18 +128,12 @@ def _ask_bucket(archive: Archive, health: Health) -> None:
     if contents.newest_wal is not None:
         age = (now - contents.newest_wal.modified).total_seconds()
         health.values["engineroom_wal_bucket_age_seconds"] = age
-    _ask_sets(archive, health, now)
-    ends = [backup.ended for backup in contents.complete if backup.ended is not None]
-    if ends:
-        health.values["engineroom_base_backup_age_seconds"] = (now - max(ends)).total_seconds()
-
-
-def _ask_sets(archive: Archive, health: Health, now: datetime) -> None:
-    # Whether they can be trusted the check says: this asks for no key, and believes no time but the store's own.
-    written = [stored.modified for stored in archive.bucket.list(layout.SETS) if layout.is_catalogue(stored.key)]
     health.values["engineroom_sets"] = float(len(written))
     if written:
         health.values["engineroom_set_age_seconds"] = (now - max(written)).total_seconds()
+    ends = [backup.ended for backup in contents.complete if backup.ended is not None]
+    if ends:
+        health.values["engineroom_base_backup_age_seconds"] = (now - max(ends)).total_seconds()
 
 
 def _ask_receiver(archive: Archive, health: Health) -> None:
