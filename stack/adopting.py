@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+from boto3.exceptions import Boto3Error
+from botocore.exceptions import BotoCoreError, ClientError
 from psycopg import sql
 
 from stack.components.objects import BUCKET
@@ -16,6 +20,7 @@ from stack.errors import UsageError
 from stack.place import programs
 from stack.process import run
 from stack.recovery import whole
+from stack.recovery.errors import RestoreError
 from stack.recovery.postgresql import restore as postgresql
 from stack.recovery.tools import Ground, LocalGround, Programs
 from stack.runtimes import start
@@ -24,7 +29,7 @@ from stack.runtimes.local import LocalStack
 from stack.runtimes.supervisor import service_user
 from stack.settings import Settings
 
-__all__ = ["adopt", "refuse_unfit", "start_on"]
+__all__ = ["adopt", "refuse_unfit", "start_on", "taking_over"]
 
 _COPY_SECONDS = 3600.0
 
@@ -57,18 +62,31 @@ def start_on(settings: Settings, folder: Path, *, detached: bool, progress: Prog
 
     Raises:
         NeedMissingError: a program is missing.
-        RestoreError: the restored server does not start or stop.
+        RestoreError: the restored server does not start or stop, or the stack could not take over what came back.
         StartError: a component did not come up; nothing is left running.
     """
     stack = start(settings, without=[PRIMARY], detached=detached, progress=progress)
     assert isinstance(stack, LocalStack), "refuse_unfit has seen to it"  # noqa: S101
-    try:
+    with taking_over(stack):
         adopt(stack, LocalGround(service_user(settings.service_user)), programs(settings), folder, keep=True)
         stack.add(None, progress)
-    except BaseException:
-        stack.stop()
-        raise
     return stack
+
+
+@contextmanager
+def taking_over(stack: Stack) -> Iterator[None]:
+    """Stop the stack unless it could take over what came back.
+
+    Raises:
+        RestoreError: it could not, for a reason that is no error of ours yet.
+    """
+    try:
+        yield
+    except BaseException as error:
+        stack.stop()
+        if isinstance(error, (psycopg.Error, OSError, Boto3Error, BotoCoreError, ClientError)):
+            raise RestoreError("BOOT_FAILED", "A stack could not take over what came back", got=str(error)) from error
+        raise
 
 
 def adopt(stack: LocalStack, ground: Ground, programs: Programs, folder: Path, *, keep: bool) -> None:

@@ -6,11 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import psycopg
-from boto3.exceptions import Boto3Error
-from botocore.exceptions import BotoCoreError, ClientError
-
-from stack.adopting import adopt
+from stack.adopting import adopt, taking_over
 from stack.components.api import API
 from stack.components.git_daemon import GIT
 from stack.components.git_http import GIT_HTTP
@@ -22,7 +18,6 @@ from stack.components.search import INDEXER, SEARCH
 from stack.errors import NeedMissingError
 from stack.forge.smsly import SmslyForge
 from stack.recovery import whole
-from stack.recovery.errors import RestoreError
 from stack.recovery.postgresql.archive import Archive
 from stack.reference import Reference
 from stack.runtimes import start
@@ -104,12 +99,7 @@ def boot(settings: Settings, archive: Archive, brought: whole.Brought) -> LocalF
     """
     stack = start(settings, components=[OBJECTS, OPENSEARCH])
     assert isinstance(stack, LocalStack), "the caller chose the local runtime"  # noqa: S101
-    try:
+    with taking_over(stack):
         adopt(stack, archive.ground, archive.programs, brought.folder, keep=False)
         stack.add([PRIMARY, *_SERVICES])
-    except BaseException as error:
-        stack.stop()
-        if isinstance(error, (psycopg.Error, OSError, Boto3Error, BotoCoreError, ClientError)):
-            raise RestoreError("BOOT_FAILED", "A stack could not take over what came back", got=str(error)) from error
-        raise
     return LocalForge(settings, stack)

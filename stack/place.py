@@ -22,7 +22,7 @@ from stack.recovery.source import ForgeObjects, Source
 from stack.recovery.store import Bucket, credentials_from
 from stack.recovery.tools import LocalGround, Programs, Server
 from stack.runtimes.base import Stack
-from stack.runtimes.identity import RUN_FOLDER_VARIABLE, RUN_VARIABLE
+from stack.runtimes.identity import marks
 from stack.runtimes.local import LocalStack
 from stack.runtimes.supervisor import service_user
 from stack.settings import Settings
@@ -68,9 +68,9 @@ def programs(settings: Settings, stack: Stack | None = None) -> Programs:
     toolchain = Toolchain(settings)
     postgresql = toolchain.require("postgresql")
     barman = toolchain.require("barman")
-    marks = {RUN_VARIABLE: stack.name, RUN_FOLDER_VARIABLE: str(stack.folder)} if stack is not None else {}
+    own = marks(stack.name, stack.folder) if stack is not None else {}
     return Programs(
-        {name: postgresql.program(name) for name in _POSTGRESQL}, barman.program("python"), {**postgresql.env, **marks}
+        {name: postgresql.program(name) for name in _POSTGRESQL}, barman.program("python"), {**postgresql.env, **own}
     )
 
 

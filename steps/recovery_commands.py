@@ -16,9 +16,10 @@ from reports.verdict import ExitCode
 from stack.forge.gitenv import git
 from stack.recovery.catalogue import Catalogue
 from stack.recovery.manifests import read_refs
+from stack.recovery.postgresql.restore import end_server
 from stack.recovery.sealing import new_key
 from stack.recovery.sets import list_sets, newest
-from stack.recovery.whole import DONE, stop
+from stack.recovery.whole import DONE
 from stack.runtimes import running
 from steps.recovery_desk import Desk, Said
 from steps.recovery_sets_site import SetSite
@@ -88,7 +89,7 @@ class Operator:
         for each in running(self.site.settings):
             if each.name in self.started:
                 each.stop()
-        stop(self.site.archive, self.into / "database" / "data")
+        end_server(self.site.archive, self.into / "database" / "data")
         shutil.rmtree(self.into, ignore_errors=True)
 
 

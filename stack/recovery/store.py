@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # the stubs are only there for development
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import CompletedPartTypeDef
 
-__all__ = ["Bucket", "Stored", "credentials_from"]
+__all__ = ["Bucket", "Stored", "credentials_from", "named"]
 
 _ATTEMPTS = 3
 _CONNECT_SECONDS, _READ_SECONDS = 3, 30
@@ -31,6 +31,11 @@ _TAKEN = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConfl
 _DENIED = frozenset({"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "Forbidden"})
 _NO_BUCKET = frozenset({"NoSuchBucket", "404", "NotFound"})
 _BATCH = 500
+
+
+def named(bucket: str, prefix: str) -> str:
+    """What a folder in a bucket is called, wherever its store is just now."""
+    return f"s3://{bucket}/{prefix}"
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Bucket:
     @property
     def name(self) -> str:
         """Bucket and folder, wherever the store is just now."""
-        return f"s3://{self.bucket}/{self.prefix}"
+        return named(self.bucket, self.prefix)
 
     @property
     def client(self) -> S3Client:

@@ -12,7 +12,6 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,7 +21,7 @@ from psycopg.conninfo import make_conninfo
 from reports.verdict import Finding
 from stack.recovery import objects, secrets
 from stack.recovery.catalogue import Catalogue, Verifier
-from stack.recovery.errors import RefusedError, RestoreError
+from stack.recovery.errors import RefusedError
 from stack.recovery.git import restore as repositories
 from stack.recovery.git import snapshots
 from stack.recovery.git.refs import Wanted
@@ -34,7 +33,7 @@ from stack.recovery.rules import broken
 from stack.recovery.sealed import Sealed
 from stack.recovery.sets import find_set, list_sets, newest
 
-__all__ = ["DONE", "FORGE", "Brought", "Moment", "WholePlan", "moment", "plan", "restore", "stop"]
+__all__ = ["DONE", "FORGE", "Brought", "Moment", "WholePlan", "moment", "plan", "restore"]
 
 DONE = "restored.json"
 """Written last: a folder without it is no restored forge."""
@@ -193,16 +192,9 @@ def restore(
         _bring_rest(archive, planned, restic, brought, sink=sink, git_user=git_user, progress=progress)
     except BaseException:
         # Nobody should take half of a forge for one.
-        stop(archive, database.data)
+        postgresql.end_server(archive, database.data)
         raise
     return brought
-
-
-def stop(archive: Archive, data: Path) -> None:
-    """End the server that runs on a restored data folder, if one does; nobody will start it again."""
-    if (data / "postmaster.pid").exists():
-        with suppress(RestoreError):
-            postgresql.stop(archive.ground, archive.programs, data, at_once=True)
 
 
 def _bring_rest(

@@ -7,12 +7,26 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["RUN_FOLDER_VARIABLE", "RUN_VARIABLE", "ProcessId", "boot_id", "environment_of", "identify", "is_running"]
+__all__ = [
+    "RUN_FOLDER_VARIABLE",
+    "RUN_VARIABLE",
+    "ProcessId",
+    "boot_id",
+    "environment_of",
+    "identify",
+    "is_running",
+    "marks",
+]
 
 RUN_VARIABLE = "ENGINEROOM_RUN"
 RUN_FOLDER_VARIABLE = "ENGINEROOM_RUN_FOLDER"
 # proc(5): the start time is field 22 of /proc/PID/stat; counted after the name in brackets, which may hold spaces.
 _START_TIME_AFTER_NAME = 19
+
+
+def marks(run: str, folder: Path) -> dict[str, str]:
+    """Variables of a process that ends with a stack, however that ends."""
+    return {RUN_VARIABLE: run, RUN_FOLDER_VARIABLE: str(folder)}
 
 
 @dataclass(frozen=True)

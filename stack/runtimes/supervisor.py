@@ -16,7 +16,7 @@ from stack.components.base import Launch, StartError
 from stack.process import run as run_program
 from stack.process import tail
 from stack.runtimes.files import ServiceUser
-from stack.runtimes.identity import RUN_FOLDER_VARIABLE, RUN_VARIABLE, ProcessId, identify, is_running
+from stack.runtimes.identity import ProcessId, identify, is_running, marks
 from stack.runtimes.leftovers import end_tree, resume_tree, signal_process
 
 __all__ = ["Supervisor", "last_output", "service_user"]
@@ -71,7 +71,7 @@ class Supervisor:
         self.user = user
         account = pwd.getpwnam(user) if user else None
         self.owner: ServiceUser | None = (account.pw_uid, account.pw_gid) if account else None
-        self._marks = {RUN_VARIABLE: run, RUN_FOLDER_VARIABLE: str(folder)}
+        self._marks = marks(run, folder)
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
 

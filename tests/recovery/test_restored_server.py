@@ -19,7 +19,6 @@ import pytest
 
 from reports.verdict import Verdict
 from stack.process import run
-from stack.recovery import whole
 from stack.recovery.errors import RestoreError
 from stack.recovery.postgresql import integrity, restore
 from stack.recovery.postgresql.archive import Archive, Marker
@@ -108,7 +107,7 @@ def archive(source: Source, bucket: MemoryBucket) -> Iterator[Archive]:
     ground = LocalGround(_USER)
     made = Archive(RecoverySettings(), bucket, key, ground=ground, programs=programs, folder=into / "agent")
     yield made
-    whole.stop(made, into / "data")
+    restore.end_server(made, into / "data")
 
 
 def restored(archive: Archive, target: str = POINT) -> Restored:

@@ -31,6 +31,7 @@ from stack.recovery.forge import ForgeQueries
 from stack.recovery.git import inspect as pushes
 from stack.recovery.postgresql import inspect, integrity
 from stack.recovery.postgresql.archive import Archive
+from stack.recovery.postgresql.restore import end_server
 from stack.recovery.reconcile import Restored
 from stack.recovery.reconcile import run as reconcile
 from stack.recovery.reconcile.place import FolderObjects
@@ -158,7 +159,7 @@ class _Drill:
             if self._booted is not None:
                 self._booted.stop()
             elif self._brought is not None:
-                whole.stop(self._handed.archive, self._brought.database.data)
+                end_server(self._handed.archive, self._brought.database.data)
         found = self._set
         return Report(
             archive=self._handed.archive.bucket.name,

@@ -18,15 +18,16 @@ import psutil
 from reports.evidence import write_atomically
 from reports.verdict import Finding, Verdict
 from stack.errors import NeedMissingError, UsageError
-from stack.recovery import whole
 from stack.recovery.canaries import REPOSITORY, Canaries
 from stack.recovery.drill import history
 from stack.recovery.drill.page import page_text
 from stack.recovery.drill.report import Loss, Report
 from stack.recovery.drill.run import Handed, Limits, run_drill
 from stack.recovery.forge import load_queries
+from stack.recovery.postgresql.restore import end_server
 from stack.recovery.run import restic_of
 from stack.recovery.sets import check_sets
+from stack.recovery.store import named
 
 if TYPE_CHECKING:
     from stack.recovery.cli import Places
@@ -86,7 +87,7 @@ def _clean(settings: Settings, archive: Archive) -> None:
             if psutil.pid_exists(int(owner.read_text("ascii"))):
                 continue
         folder = owner.with_suffix("").absolute()
-        whole.stop(archive, folder / "database" / "data")
+        end_server(archive, folder / "database" / "data")
         shutil.rmtree(folder, ignore_errors=True)
         owner.unlink(missing_ok=True)
 
@@ -110,7 +111,7 @@ def check_age(places: Places, settings: Settings, run: str | None) -> list[Findi
 def metrics(settings: Settings) -> str:
     """Of the drills of this archive that this machine knows."""
     recovery = settings.recovery
-    known = history.read(settings.state_dir / _HISTORY, f"s3://{recovery.bucket}/{recovery.prefix}")
+    known = history.read(settings.state_dir / _HISTORY, named(recovery.bucket, recovery.prefix))
     return history.metrics(known, recovery.server)
 
 

@@ -23,7 +23,18 @@ from stack.recovery.postgresql.contents import BaseBackup, Contents, look
 from stack.recovery.postgresql.walfile import show_lsn
 from stack.recovery.tools import Ground, Programs
 
-__all__ = ["Plan", "Restored", "Target", "plan", "refuse_folder", "restore"]
+__all__ = [
+    "Plan",
+    "Restored",
+    "Target",
+    "end_server",
+    "plan",
+    "refuse_folder",
+    "restore",
+    "running_at",
+    "start",
+    "stop",
+]
 
 _SOCKET_LIMIT = 80  # bytes of a folder's path: a socket's whole path may have 107
 _STOP_SECONDS = 120.0
@@ -320,9 +331,7 @@ def _ended_unless_whole(archive: Archive, data: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if (data / "postmaster.pid").exists():
-            with contextlib.suppress(RestoreError):
-                stop(archive.ground, archive.programs, data, at_once=True)
+        end_server(archive, data)
         raise
 
 
@@ -379,6 +388,13 @@ def stop(ground: Ground, programs: Programs, data: Path, *, at_once: bool = Fals
     if done.code != 0:
         said = (done.stdout + done.stderr).decode("utf-8", "replace")
         raise RestoreError("BOOT_FAILED", "The restored database did not stop", on=str(data), got=said)
+
+
+def end_server(archive: Archive, data: Path) -> None:
+    """End the server that runs on a restored data folder, if one does; nobody will start it again."""
+    if (data / "postmaster.pid").exists():
+        with contextlib.suppress(RestoreError):
+            stop(archive.ground, archive.programs, data, at_once=True)
 
 
 def _not_recovered(log: Path, said: str) -> RestoreError:
