@@ -5,15 +5,14 @@ python -m benchmarks.drill
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import closing
 
 from stack.errors import NeedMissingError
-from stack.recovery.drill import Report
 from stack.settings import Settings, load
+from steps.recovery_desk import drilled
 from steps.recovery_harms import Services
 from steps.recovery_sets_site import SetSite
 
@@ -42,7 +41,7 @@ def measure(settings: Settings) -> Iterator[str]:
             site.push(f"r{number}", files)
         for number in range(_OBJECTS):
             site.put(f"large/{number}", secrets.token_bytes(_OBJECT))
-        with Services(site.desk):
+        with closing(Services(site.desk)):
             begun = time.monotonic()
             said = site.desk.run("backup", "run", within=_LONGEST)
             took = time.monotonic() - begun
@@ -51,10 +50,7 @@ def measure(settings: Settings) -> Iterator[str]:
             said = site.desk.run("drill", within=_LONGEST)
         if said.code != 0:
             raise NeedMissingError("drill", "The drill did not pass", got=said.text)
-        page = next(line.removeprefix("page: ") for line in said.text.splitlines() if line.startswith("page: "))
-        told = json.loads(Path(page).with_name("drill.json").read_text("utf-8"))
-        del told["verdict"]
-        report = Report.model_validate(told)
+        _, report = drilled(said)
         yield (
             f"{_REPOSITORIES} git repositories, {site.size() / 1e9:.2f} GB in the bucket, all of it random bytes; its"
             f" set took {took:.1f} s, base backup excluded. The drill, {report.verdict.label}:\n"

@@ -8,11 +8,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from stack.process import environment
+from stack.recovery.drill import Report
 from stack.recovery.settings import RecoverySettings
 from stack.runtimes.base import Stack
+from stack.runtimes.identity import marks
 from stack.settings import Settings
 
-__all__ = ["Desk", "Said"]
+__all__ = ["Desk", "Said", "drilled"]
 
 _ENGINEROOM = [sys.executable, "-c", "from stack.cli import main; main()"]
 _ENDED = 130  # exit code of what was told to end
@@ -40,6 +43,8 @@ class Desk:
         """Write the settings down."""
         self.folder = folder
         self._of_run = ["--run", stack.name]
+        # However the features end, what they typed ends with the stack that it is about.
+        self._marks = marks(stack.name, stack.folder)
         table = recovery.model_dump(mode="json", exclude_defaults=True)
         own = {
             "state_dir": settings.state_dir.absolute(),
@@ -68,6 +73,7 @@ class Desk:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                env=environment(self._marks),
                 start_new_session=True,
             )
 
@@ -87,3 +93,12 @@ class Desk:
     def log(self, name: str) -> Path:
         """What commands said."""
         return self.folder / f"{name}.log"
+
+
+def drilled(said: Said) -> tuple[Path, Report]:
+    """The page that a drill named, and what its JSON says."""
+    pages = [line.removeprefix("page: ") for line in said.text.splitlines() if line.startswith("page: ")]
+    assert pages, said.text
+    told = json.loads(Path(pages[0]).with_name("drill.json").read_text("utf-8"))
+    del told["verdict"]  # it follows from the stages
+    return Path(pages[0]), Report.model_validate(told)

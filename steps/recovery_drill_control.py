@@ -27,7 +27,7 @@ from stack.recovery.postgresql.archive import Archive
 from stack.recovery.run import Made, restic_of, run_backup
 from stack.recovery.sealing import SealKey, new_key
 from stack.recovery.sets import list_sets, newest
-from steps.recovery_desk import Desk, Said
+from steps.recovery_desk import Desk, Said, drilled
 from steps.recovery_harms import Services
 from steps.recovery_sets_site import ADA, SetSite
 
@@ -134,12 +134,7 @@ class Drills:
     def run(self) -> None:
         """Carry one out by command, of the forge that runs."""
         self.said = self.site.desk.run("drill", within=600 * self.site.settings.slow)
-        found = [line.removeprefix("page: ") for line in self.said.text.splitlines() if line.startswith("page: ")]
-        assert found, self.said.text
-        self.page = Path(found[0])
-        told = self.told()
-        del told["verdict"]  # it follows from the stages
-        self.report = Report.model_validate(told)
+        self.page, self.report = drilled(self.said)
 
     def check_age(self, hours: float) -> Said:
         """Ask by command whether the last drill is recent."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -28,6 +26,7 @@ from stack.recovery.git.restore import restore_repositories
 from stack.recovery.git.shipper import Shipper
 from stack.recovery.postgresql.archive import Archive
 from steps.components import until
+from steps.recovery_desk import Desk
 from steps.recovery_site import RecoverySite
 
 __all__ = ["PushSite", "Pusher", "Refs"]
@@ -160,17 +159,10 @@ class PushSite:
         asked = make_conninfo(conninfo, dbname=self.site.database.database) if conninfo else self.conninfo
         return restore_repositories(self.archive, asked, into)
 
-    def process(self, folder: Path) -> subprocess.Popen[bytes]:
-        """A shipper in a process of its own, as a person runs it."""
-        recovery = self.site.recovery
-        (folder / "engineroom.toml").write_text(
-            f'[recovery]\nbucket = "{recovery.bucket}"\nkey_file = "{recovery.key_file}"\nship_every = 0.05\n', "utf-8"
-        )
-        words = [sys.executable, "-c", "from stack.cli import main; main()", "backup", "ship"]
-        with (folder / "ship.log").open("ab") as log:
-            return subprocess.Popen(
-                [*words, "--run", self.site.stack.name], cwd=folder, stdout=log, stderr=log, start_new_session=True
-            )
+    def desk(self, folder: Path) -> Desk:
+        """Where a person runs a shipper in a process of its own."""
+        recovery = self.site.recovery.model_copy(update={"ship_every": 0.05})
+        return Desk(folder, self.site.settings, recovery, self.site.stack)
 
     def entries(self) -> list[int]:
         """Rows that are in the bucket, by its listing."""

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psutil
-import psycopg
 
-from stack.errors import NeedMissingError
-from stack.process import ProgramFailedError, run
 from steps.components import until
 from steps.faulty_store import BUSY, CUT, FULL, REVOKED, SLOW, Fault
+from steps.mounts import mount, unmount
 from steps.recovery_desk import Desk
 from steps.recovery_sets_site import STORE, SetSite
 
-__all__ = ["HARMS", "Services", "runs", "wake_archiver"]
+__all__ = ["HARMS", "Harm", "Services", "Strike", "runs"]
 
 _AWAY = 1.0  # seconds that the store is not there
 _POLL = 0.005
@@ -61,16 +56,6 @@ class Services:
     def gone(self) -> list[str]:
         """Those that ended by themselves."""
         return [name for name, process in self._processes.items() if process.poll() is not None]
-
-    def __enter__(self) -> Self:
-        """Use it as a context."""
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End them."""
-        self.close()
 
     def close(self) -> None:
         """End them as a service manager does."""
@@ -199,16 +184,13 @@ class _FullDisk(Harm):
 
     @contextmanager
     def ready(self, site: SetSite, services: Services) -> Iterator[Strike]:  # noqa: ARG002 - of every harm
-        if os.geteuid() != 0:
-            raise NeedMissingError("root", "Only root can mount a file system to fill it")
         folders = [site.archive.staging, site.source.cache]
         mounted: list[Path] = []
         try:
             for folder in folders:
                 site.archive.ground.make(folder)
                 owner = folder.stat()
-                options = f"size={_SMALL},mode=0700,uid={owner.st_uid},gid={owner.st_gid}"
-                _mount(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder])
+                mount(folder, size=_SMALL, mode=0o700, owner=(owner.st_uid, owner.st_gid))
                 mounted.append(folder)
 
             def strike(backup: psutil.Process, chance: random.Random) -> bool:  # noqa: ARG001 - of every harm
@@ -219,20 +201,13 @@ class _FullDisk(Harm):
             yield strike
         finally:
             for folder in mounted:
-                _mount(["umount", "--lazy", folder])
+                unmount(folder)
 
 
 def _fill(path: Path) -> None:
     with suppress(OSError), path.open("wb", buffering=0) as file:
         while file.write(bytes(1 << 20)):
             pass
-
-
-def _mount(words: list[str | Path]) -> None:
-    try:
-        run(words, timeout=20)
-    except ProgramFailedError as error:
-        raise NeedMissingError("root", "A file system can't be mounted here", got=error.got) from error
 
 
 def runs(process: psutil.Process) -> bool:
@@ -244,12 +219,6 @@ def runs(process: psutil.Process) -> bool:
 
 def _postmaster(site: SetSite) -> int:
     return int((site.place.server.data / "postmaster.pid").read_text("ascii").split()[0])
-
-
-def wake_archiver(site: SetSite) -> None:
-    """An archiver that failed three times waits for a minute, unless something wakes it."""
-    with psycopg.connect(site.place.server.admin.conninfo(), autocommit=True) as db:
-        db.execute("SELECT pg_reload_conf()")
 
 
 # A seed chooses by its remainder, so the order is part of what a seed means.

@@ -178,9 +178,10 @@ def killed(pushes: Pushes, number: int) -> None:
     site = pushes.site
     site.shipper.kill()
     chance = random.Random(_SEED)  # noqa: S311 - the moment of a kill is no secret
-    log = pushes.folder / "ship.log"
+    desk = site.desk(pushes.folder / "desk")
+    log = desk.log("ship")
     for _ in range(number):
-        process = site.process(pushes.folder)
+        process = desk.start("backup", "ship", log="ship")
         site.wait_more(60, log)
         time.sleep(chance.uniform(0, 0.3))
         assert process.poll() is None, log.read_text("utf-8")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 from pytest_bdd import given, parsers, then, when
@@ -45,7 +46,7 @@ def trials(set_site: SetSite) -> Trials:
 @pytest.fixture
 def set_services(set_site: SetSite) -> Iterator[Services]:
     """The receiver and the shipper beside that forge."""
-    with Services(set_site.desk) as services:
+    with closing(Services(set_site.desk)) as services:
         yield services
 
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import psycopg
-
 from stack.addresses import ObjectStoreAddress
 from stack.components.postgresql import PRIMARY
 from stack.components.s3 import s3_client
@@ -158,12 +156,6 @@ class SetSite:
     def push(self, name: str, files: Files) -> str:
         """One commit on top; its id."""
         return self.hosting.push("ada", name, files, branch="main", author=ADA, date=datetime.now(UTC), message="more")
-
-    def switch(self) -> None:
-        """Write something and end the segment of WAL."""
-        with psycopg.connect(self.place.server.admin.conninfo(), autocommit=True) as db:
-            db.execute("SELECT pg_create_restore_point('filler')")
-            db.execute("SELECT pg_switch_wal()")
 
     def put(self, key: str, data: bytes) -> None:
         """Write an object of the forge."""

@@ -24,6 +24,7 @@ from stack.recovery.settings import RecoverySettings
 from stack.runtimes import start
 from stack.runtimes.base import Stack
 from stack.settings import Settings
+from steps.wal import switch, wake_archiver
 
 __all__ = ["STORE", "RecoverySite", "Writer"]
 
@@ -108,17 +109,11 @@ class RecoverySite:
 
     def switch(self) -> str:
         """Write something and end the segment; the name of the segment that it ended."""
-        with psycopg.connect(self.place.server.admin.conninfo(), autocommit=True) as db:
-            row = db.execute("SELECT pg_walfile_name(pg_current_wal_insert_lsn())").fetchone()
-            db.execute("SELECT pg_create_restore_point('filler')")
-            db.execute("SELECT pg_switch_wal()")
-        assert row is not None, "a query without FROM has a row"
-        return str(row[0])
+        return switch(self.place.server)
 
     def wake_archiver(self) -> None:
         """An archiver that failed three times waits for a minute, unless something wakes it."""
-        with psycopg.connect(self.place.server.admin.conninfo(), autocommit=True) as db:
-            db.execute("SELECT pg_reload_conf()")
+        wake_archiver(self.place.server)
 
     def _health(self) -> dict[str, float]:
         """The metrics, as soon as no segment waits, or after some seconds."""

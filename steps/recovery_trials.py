@@ -18,7 +18,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 
 import psutil
@@ -34,8 +34,9 @@ from stack.recovery.rules import RULES
 from stack.recovery.sets import check_sets, list_sets
 from stack.settings import load
 from steps.recovery_desk import Desk
-from steps.recovery_harms import HARMS, Harm, Services, Strike, runs, wake_archiver
+from steps.recovery_harms import HARMS, Harm, Services, Strike, runs
 from steps.recovery_sets_site import SetSite
+from steps.wal import wake_archiver
 
 __all__ = ["Trial", "Trials"]
 
@@ -114,7 +115,7 @@ class Trials:
                 struck, ended = self._take(harm, strike, chance)
             if struck is not None:
                 # An archiver that failed waits for a minute before it tries again, unless something wakes it.
-                wake_archiver(self.site)
+                wake_archiver(self.site.place.server)
                 wrong = (*_broke(ended), *self._wrong(pushed), *(f"{name} ended" for name in services.gone))
                 return Trial(seed, harm.name, struck, attempt, ended, wrong)
         raise NeedMissingError("harm", f"{harm.name}: it never landed inside a run", on=f"seed {seed}")
@@ -233,7 +234,7 @@ def main(arguments: list[str] | None = None) -> int:
     with ExitStack() as kept:
         site = kept.enter_context(SetSite(load()))
         trials = Trials(site)
-        services = kept.enter_context(Services(site.desk))
+        services = kept.enter_context(closing(Services(site.desk)))
         for seed in range(given.seed, given.seed + given.trials):
             try:
                 trial = trials.trial(seed, services)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +9,8 @@ from pathlib import Path
 
 import psutil
 
-from stack.errors import NeedMissingError
-from stack.process import ProgramFailedError, run
 from steps.faults.base import Fault
+from steps.mounts import mount, unmount
 from steps.stimuli.base import Bench
 from steps.stimuli.host import taken
 
@@ -32,13 +30,13 @@ def _filling(bench: Bench) -> Iterator[None]:
     # Where every user may look: the exporter is nobody.
     folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
     folder.chmod(0o755)
-    _mount(["mount", "-t", "tmpfs", "-o", f"size={_SIZE}m,mode=0755", "tmpfs", folder])
+    mount(folder, size=_SIZE * _MEBIBYTE, mode=0o755)
     try:
         (folder / "first.bin").write_bytes(bytes(_AT_ONCE * _MEBIBYTE))
         with bench.repeated(lambda number: _more(folder, number), every=0.5, most=_SIZE - _AT_ONCE - 2):
             yield
     finally:
-        _mount(["umount", "--lazy", folder])
+        unmount(folder)
         folder.rmdir()
 
 
@@ -46,20 +44,11 @@ def _remove_left() -> None:
     """A run that was killed leaves its file system mounted."""
     for part in psutil.disk_partitions(all=True):
         if Path(part.mountpoint).name.startswith(_PREFIX):
-            _mount(["umount", "--lazy", part.mountpoint])
+            unmount(Path(part.mountpoint))
 
 
 def _more(folder: Path, number: int) -> None:
     (folder / f"{number}.bin").write_bytes(bytes(_MEBIBYTE))
-
-
-def _mount(words: list[str | Path]) -> None:
-    if os.geteuid() != 0:
-        raise NeedMissingError("root", "Only root can mount a file system to fill it")
-    try:
-        run(words, timeout=20)
-    except ProgramFailedError as error:
-        raise NeedMissingError("root", "A file system can't be mounted here", got=error.got) from error
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 from stack.errors import EngineRoomError, NeedMissingError
 from stack.recovery import metrics
@@ -13,9 +13,10 @@ from stack.recovery.drill import verbs
 from stack.runtimes.local import LocalStack
 from steps.components import until
 from steps.faulty_store import BUSY
-from steps.recovery_harms import Services, wake_archiver
+from steps.recovery_harms import Services
 from steps.recovery_sets_site import SetSite
 from steps.stimuli.base import Bench, Stimulus, StimulusError
+from steps.wal import switch, wake_archiver
 
 __all__ = ["STIMULI", "Watched", "backed_up", "busy_store", "watched"]
 
@@ -56,7 +57,7 @@ class Watched:
         with suppress(EngineRoomError, OSError):  # its store may be away on purpose
             self.site.push("r3", {"watched.txt": secrets.token_bytes(500)})
         if number % 3 == 0:
-            self.site.switch()
+            switch(self.site.place.server)
 
     def take(self) -> None:
         """A set, by command."""
@@ -92,7 +93,7 @@ def watched(bench: Bench) -> Iterator[Watched]:
     """A forge with a set, whose metrics were written once."""
     if bench.settings is None:
         raise NeedMissingError("settings", "This bench knows no settings to start a forge with")
-    with SetSite(bench.settings) as site, Services(site.desk):
+    with SetSite(bench.settings) as site, closing(Services(site.desk)):
         made = Watched(bench, site)
         try:
             # Receiver and shipper end when the store is away as they start: a service manager's to try again.
@@ -120,7 +121,7 @@ def busy_store(bench: Bench) -> Iterator[None]:
     with backed_up(bench) as made:
         with made.site.way.failing(BUSY):
             yield
-        wake_archiver(made.site)
+        wake_archiver(made.site.place.server)
         made.await_well(
             lambda values: (
                 values["engineroom_bucket_up"] == 1
