@@ -155,13 +155,13 @@ def hands_out(operator: Operator, tmp_path: Path) -> None:
     (stack,) = [each for each in running(operator.site.settings) if each.name in operator.started]
     api = stack.addresses.services.api
     assert api is not None, operator.said.text
-    found = requests.get(f"{api.url}/api/v1/repos/ada/r1", timeout=30)
+    found = requests.get(f"{api.url}/api/v1/repos/ada/r2", timeout=30)
     assert found.status_code == HTTPStatus.OK, found.text
     clone = tmp_path / "clone"
-    git(["clone", "--quiet", f"{api.url}/ada/r1.git", clone])
+    git(["clone", "--quiet", f"{api.url}/ada/r2.git", clone])
     tip = git(["-C", clone, "rev-parse", "HEAD"]).text.strip()
     saved = {item.path: item.refs for item in read_refs(operator.site.sealed, operator.newest)}
-    assert saved["ada/r1.git"]["refs/heads/main"] == tip
+    assert saved["ada/r2.git"]["refs/heads/main"] == tip
 
 
 @then("the folder is still what was restored")
@@ -170,7 +170,7 @@ def kept(operator: Operator) -> None:
     # The database was stopped, and what runs belongs to the copy.
     gone = {name for name in operator.before if name not in there and not name.startswith("database/")}
     assert gone == set()
-    assert {"restored.json", "git/ada/r1.git/HEAD", "database/data/PG_VERSION"} <= there
+    assert {"restored.json", "git/ada/r2.git/HEAD", "database/data/PG_VERSION"} <= there
     assert not (operator.into / "database" / "data" / "postmaster.pid").exists()
 
 
